@@ -1,0 +1,50 @@
+/**
+ * ML-KEM-768 (FIPS 203) by noble, since key generation and encapsulation must take their coins as arguments.
+ * Decapsulation never fails on a ciphertext of the right length: a wrong one gives a secret that opens nothing.
+ */
+import { ml_kem768 } from '@noble/post-quantum/ml-kem.js'
+import { PeerError } from '../errors.ts'
+
+export const KEM_SEED_BYTES = 64
+export const KEM_COINS_BYTES = 32
+export const KEM_PUBLIC_BYTES = 1184
+export const KEM_CIPHERTEXT_BYTES = 1088
+
+export interface KemKeyPair {
+  /** 64 bytes, `d || z`; what is stored, the secret key is expanded from it. */
+  seed: Uint8Array
+  /** Encapsulation key, 1184 bytes. */
+  public: Uint8Array
+}
+
+/** Key pair of 64 random bytes. */
+export function kemKeyPair(seed: Uint8Array): KemKeyPair {
+  return { seed, public: ml_kem768.keygen(seed).publicKey }
+}
+
+/**
+ * Encapsulates to `publicKey` (1184 bytes) with 32 random bytes; ciphertext of 1088 bytes, secret of 32.
+ * @throws PeerError `BAD_KEY` when the key fails the checks of FIPS 203 §7.2
+ */
+export function kemEncapsulate(
+  publicKey: Uint8Array,
+  coins: Uint8Array,
+): { ciphertext: Uint8Array; secret: Uint8Array } {
+  try {
+    const { cipherText, sharedSecret } = ml_kem768.encapsulate(publicKey, coins)
+    return { ciphertext: cipherText, secret: sharedSecret }
+  } catch (cause) {
+    throw new PeerError('BAD_KEY', 'ml-kem encapsulation key is malformed', { cause })
+  }
+}
+
+/**
+ * The 32-byte secret of a ciphertext.
+ * @throws PeerError `BAD_KEY` when the ciphertext has not 1088 bytes
+ */
+export function kemDecapsulate(seed: Uint8Array, ciphertext: Uint8Array): Uint8Array {
+  if (ciphertext.length !== KEM_CIPHERTEXT_BYTES) {
+    throw new PeerError('BAD_KEY', `expected a ml-kem ciphertext of 1088 bytes, got ${ciphertext.length}`)
+  }
+  return ml_kem768.decapsulate(ciphertext, ml_kem768.keygen(seed).secretKey)
+}

@@ -1,0 +1,92 @@
+/**
+ * Every bound of Kith, in two blocks: what the protocol fixes (both sides must agree) and what this implementation
+ * chooses. The unit stands in the name. Sections are PROTOCOL's.
+ */
+
+// ---- the protocol's ----
+
+/** The one version that is spoken. */
+export const PROTOCOL_VERSION = 1
+
+/** A record in the DHT, signature included (2). */
+export const MAX_RECORD_BYTES = 4096
+export const MAX_IDENTITY_RECORD_DAYS = 90
+export const MAX_PREKEY_RECORD_DAYS = 30
+export const MAX_KEY_EVENTS = 8
+export const MAX_DEVICES = 5
+export const MAX_REVOKED_DEVICES = 16
+export const MAX_RELAYS = 4
+export const MAX_ADDRESSES = 4
+/** A multiaddr as text. */
+export const MAX_ADDRESS_BYTES = 120
+/** A libp2p peer ID as multihash bytes. */
+export const MAX_PEER_ID_BYTES = 42
+/** A record whose sequence lies further ahead of protocol time is refused (2). */
+export const MAX_RECORD_AHEAD_SECONDS = 3600
+
+/** Prekeys (1): a new one every week, valid for 30 days, the secret destroyed after 45. */
+export const PREKEY_ROTATION_DAYS = 7
+export const PREKEY_VALID_DAYS = 30
+export const PREKEY_DESTROYED_DAYS = 45
+
+/** Envelope sizes (4); a leg of the handshake has its own. */
+export const ENVELOPE_BYTES = [4096, 16384, 65536] as const
+export const LEG_BYTES = 8192
+/** Text of one message in UTF-8: the largest that fits the largest envelope with all optional fields full. */
+export const MAX_TEXT_BYTES = 60_000
+export const MAX_NOTE_BYTES = 280
+export const MAX_NAME_BYTES = 64
+export const MAX_PARENTS = 8
+export const MAX_RECEIPT_IDS = 128
+/** Longest time to live of an envelope (6). */
+export const MAX_ENVELOPE_DAYS = 30
+/** Tags of a direction that a reader knows ahead of and behind the highest counter seen (4). */
+export const TAG_WINDOW = 128
+/** Counters skipped after an unclean stop (4). */
+export const TAG_SKIP_AFTER_CRASH = 1000
+
+/** Postage of an envelope of 4096 bytes; each doubling of the size adds one bit (5). */
+export const ENVELOPE_POSTAGE_BITS = 10
+/** Postage of CLAIM, REQUEST and of handing in a RECORD (6). */
+export const CLAIM_POSTAGE_BITS = 18
+
+/** Relays that one message is put at, and receipts that count as custody (6). */
+export const MAX_CUSTODY_RELAYS = 3
+export const MAX_STAT_CIDS = 256
+export const MAX_ACK_CIDS = 256
+export const MAX_SUBSCRIBE_ADDRESSES = 2048
+/** Copies answered in one window of FETCH or PULL (6). */
+export const WINDOW_BYTES = 256 * 1024
+export const CHALLENGE_RENEW_SECONDS = 600
+export const CHALLENGE_ACCEPT_SECONDS = 1200
+
+/** A first leg expires for being opened, a one-time key is kept (7). */
+export const LEG1_DAYS = 14
+export const ONE_TIME_KEY_DAYS = 60
+
+/** Ratchet (8). */
+export const MAX_SKIPPED_AT_ONCE = 1000
+export const MAX_SKIPPED_KEYS = 2000
+export const MAX_DEAD_STEPS = 100_000
+export const SKIPPED_KEY_DAYS = 31
+export const MAX_SESSIONS_PER_FRIEND = 4
+
+// ---- ours ----
+
+/** A frame of the mailbox protocol: a window of copies and its envelope of CBOR. */
+export const MAX_FRAME_BYTES = 384 * 1024
+/** Requests of one stream that a server works on or holds at once. */
+export const MAX_PIPELINED_REQUESTS = 64
+export const MAX_INCOMING_REQUESTS = 64
+export const MAX_REQUESTS_PER_INVITE = 16
+export const MAX_LIVE_INVITES = 64
+export const MAX_FRIENDS = 1000
+export const MAX_UNACKNOWLEDGED_PER_FRIEND = 1000
+/** Envelopes written by one synced batch when a mailbox is drained (6). */
+export const MAX_BATCH_ENVELOPES = 64
+/** Rows of the event log; the oldest leave first. */
+export const MAX_EVENTS = 100_000
+/** Envelopes seen on gossip that are remembered. */
+export const MAX_GOSSIP_SEEN = 20_000
+/** Gossip envelopes that wait for the inbox; what comes above is ignored, the relays hold it. */
+export const MAX_GOSSIP_QUEUE = 1000
