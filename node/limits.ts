@@ -29,6 +29,10 @@ export const PREKEY_ROTATION_DAYS = 7
 export const PREKEY_VALID_DAYS = 30
 export const PREKEY_DESTROYED_DAYS = 45
 
+/** Canonical CBOR (2): nested containers, and items (keys, values and containers) of one message. */
+export const MAX_CBOR_DEPTH = 8
+export const MAX_CBOR_ITEMS = 32_768
+
 /** Envelope sizes (4); a leg of the handshake has its own. */
 export const ENVELOPE_BYTES = [4096, 16384, 65536] as const
 export const LEG_BYTES = 8192
@@ -77,6 +81,16 @@ export const MAX_SESSIONS_PER_FRIEND = 4
 export const MAX_FRAME_BYTES = 384 * 1024
 /** Requests of one stream that a server works on or holds at once. */
 export const MAX_PIPELINED_REQUESTS = 64
+/** Own identity records kept, so that a request made for an older one can be read; and their row with the other own keys. */
+export const MAX_OWN_RECORDS = 64
+export const MAX_OWN_KEYS_BYTES = 512 * 1024
+/** Records of strangers whose best version is remembered, and records that are pinned: own, and those of contacts. */
+export const MAX_REMEMBERED_RECORDS = 1000
+export const MAX_PINNED_RECORDS = 4096
+/** Values that are looked at from one source of a lookup. */
+export const MAX_VALUES_PER_LOOKUP = 64
+/** Sources of time that are compared. */
+export const MAX_TIME_SOURCES = 16
 export const MAX_INCOMING_REQUESTS = 64
 export const MAX_REQUESTS_PER_INVITE = 16
 export const MAX_LIVE_INVITES = 64
@@ -90,3 +104,32 @@ export const MAX_EVENTS = 100_000
 export const MAX_GOSSIP_SEEN = 20_000
 /** Gossip envelopes that wait for the inbox; what comes above is ignored, the relays hold it. */
 export const MAX_GOSSIP_QUEUE = 1000
+
+/** The local API: a request line, an answer line, and what one process may hold open. */
+export const MAX_API_REQUEST_BYTES = 1024 * 1024
+export const MAX_API_ANSWER_BYTES = 32 * 1024 * 1024
+export const MAX_API_CONNECTIONS = 64
+/** Requests of one connection that are worked on at once; the next are not read before one is answered. */
+export const MAX_API_PENDING = 64
+export const MAX_API_BATCH = 64
+export const MAX_API_SUBSCRIPTIONS = 8
+/** Live events that wait for a slow subscriber; above, they are read from the log again. */
+export const MAX_API_QUEUE = 256
+/** Messages, and bytes of text, in one page of history. */
+export const MAX_HISTORY_PAGE = 200
+export const MAX_HISTORY_PAGE_BYTES = 4 * 1024 * 1024
+export const MAX_WAIT_SECONDS = 3600
+
+/** The store: a row's place and value, and the bytes of writes that are synced together. */
+export const MAX_POSITION_BYTES = 24
+export const MAX_VALUE_BYTES = 1024 * 1024
+export const MAX_GROUP_COMMIT_BYTES = 4 * 1024 * 1024
+/** The vault file, and the passphrase that opens it. */
+export const MAX_VAULT_BYTES = 1024
+export const MIN_PASSPHRASE_CHARACTERS = 8
+export const MAX_PASSPHRASE_BYTES = 1024
+/** The config file, and the addresses of one of its lists. */
+export const MAX_CONFIG_BYTES = 64 * 1024
+export const MAX_CONFIG_ADDRESSES = 32
+/** A log file; the one before it is kept beside it. */
+export const MAX_LOG_BYTES = 8 * 1024 * 1024

@@ -82,7 +82,8 @@ export function toHex(bytes: Uint8Array): string {
 
 /** @throws RangeError when `text` is not an even number of hexadecimal digits */
 export function fromHex(text: string): Uint8Array {
-  if (!/^([0-9a-f]{2})*$/i.test(text)) throw new RangeError('expected an even number of hexadecimal digits')
+  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(text))
+    throw new RangeError('expected an even number of hexadecimal digits')
   return new Uint8Array(Buffer.from(text, 'hex'))
 }
 

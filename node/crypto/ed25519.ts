@@ -1,7 +1,7 @@
 /**
  * Ed25519 (RFC 8032) under one rule, so that every backend, node and relay gives one verdict: the public key is a
- * canonical point of prime order (no small-order and no mixed-order key), S is below L, and the equation is checked
- * without the cofactor by comparing the encoded R. Signing and verifying are node:crypto's; the key check is noble's,
+ * canonical point of prime order (no small-order and no mixed-order key), R is not the neutral point, S is below L, and
+ * the equation is checked without the cofactor by comparing the encoded R. Signing and verifying are node:crypto's; the key check is noble's,
  * and `verifyWithNoble` is the second backend that the tests hold against the first (PROTOCOL 1).
  */
 import {
@@ -53,7 +53,7 @@ export function verify(publicKey: Uint8Array, label: Label, message: Uint8Array,
 
 /** The rule without a label, for published test vectors. */
 export function verifyRaw(publicKey: Uint8Array, bytes: Uint8Array, signature: Uint8Array): boolean {
-  if (signature.length !== ED25519_SIGNATURE_BYTES) return false
+  if (signature.length !== ED25519_SIGNATURE_BYTES || isNeutral(signature.subarray(0, 32))) return false
   const key = checkedKey(publicKey)
   return key !== undefined && nativeVerify(null, bytes, key, signature)
 }
@@ -65,7 +65,7 @@ export function verifyWithNoble(publicKey: Uint8Array, bytes: Uint8Array, signat
   const order = Point.Fn.ORDER
   const r = signature.subarray(0, 32)
   const s = littleEndian(signature.subarray(32))
-  if (s >= order) return false
+  if (s >= order || isNeutral(r)) return false
   const k = littleEndian(sha512(r, publicKey, bytes)) % order
   const sB = s === 0n ? Point.ZERO : Point.BASE.multiplyUnsafe(s)
   const kA = k === 0n ? Point.ZERO : Point.fromBytes(publicKey).multiplyUnsafe(k)
@@ -100,6 +100,12 @@ function isPrimeOrderPoint(publicKey: Uint8Array): boolean {
   } catch {
     return false // not on the curve, or not canonical
   }
+}
+
+// with a key of prime order this is the one R of small order that can fit; OpenSSL 3.5.8 refuses it, older ones and
+// noble do not, and no honest signer ever makes it
+function isNeutral(r: Uint8Array): boolean {
+  return r[0] === 1 && r.every((byte, i) => i === 0 || byte === 0)
 }
 
 function privateKey(seed: Uint8Array): KeyObject {

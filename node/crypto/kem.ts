@@ -10,6 +10,10 @@ export const KEM_COINS_BYTES = 32
 export const KEM_PUBLIC_BYTES = 1184
 export const KEM_CIPHERTEXT_BYTES = 1088
 
+/** Encoded coefficients of an encapsulation key; 32 bytes of seed follow them. */
+const COEFFICIENT_BYTES = 1152
+const MODULUS = 3329
+
 export interface KemKeyPair {
   /** 64 bytes, `d || z`; what is stored, the secret key is expanded from it. */
   seed: Uint8Array
@@ -24,18 +28,33 @@ export function kemKeyPair(seed: Uint8Array): KemKeyPair {
 
 /**
  * Encapsulates to `publicKey` (1184 bytes) with 32 random bytes; ciphertext of 1088 bytes, secret of 32.
- * @throws PeerError `BAD_KEY` when the key fails the checks of FIPS 203 §7.2
+ * @throws PeerError `BAD_KEY` when the key fails the checks of FIPS 203 §7.2; RangeError when the coins have not 32
+ * bytes (the caller's mistake)
  */
 export function kemEncapsulate(
   publicKey: Uint8Array,
   coins: Uint8Array,
 ): { ciphertext: Uint8Array; secret: Uint8Array } {
+  if (coins.length !== KEM_COINS_BYTES) throw new RangeError(`expected 32 bytes of coins, got ${coins.length}`)
   try {
     const { cipherText, sharedSecret } = ml_kem768.encapsulate(publicKey, coins)
     return { ciphertext: cipherText, secret: sharedSecret }
   } catch (cause) {
     throw new PeerError('BAD_KEY', 'ml-kem encapsulation key is malformed', { cause })
   }
+}
+
+/**
+ * Whether the bytes are an encapsulation key in the form of FIPS 203 §7.2: the right length, and each of the 768
+ * coefficients of 12 bits below the modulus.
+ */
+export function isCanonicalKem(publicKey: Uint8Array): boolean {
+  if (publicKey.length !== KEM_PUBLIC_BYTES) return false
+  for (let i = 0; i < COEFFICIENT_BYTES; i += 3) {
+    const [low, middle, high] = [publicKey[i]!, publicKey[i + 1]!, publicKey[i + 2]!]
+    if ((((middle & 15) << 8) | low) >= MODULUS || ((high << 4) | (middle >> 4)) >= MODULUS) return false
+  }
+  return true
 }
 
 /**

@@ -2,7 +2,7 @@
 import { PeerError } from '../errors.ts'
 import { concat } from './bytes.ts'
 import { isValidEd25519 } from './ed25519.ts'
-import { KEM_PUBLIC_BYTES } from './kem.ts'
+import { isCanonicalKem, KEM_PUBLIC_BYTES } from './kem.ts'
 import { isCanonicalX25519 } from './x25519.ts'
 
 export const KEY_TYPE = { x25519: 0x01, ed25519: 0x02, mlKem768: 0x03 } as const
@@ -32,5 +32,6 @@ export function untypeKey(type: KeyType, typed: Uint8Array): Uint8Array {
   if (type === 'x25519' && !isCanonicalX25519(key)) throw new PeerError('BAD_KEY', 'x25519 public key is not canonical')
   if (type === 'ed25519' && !isValidEd25519(key))
     throw new PeerError('BAD_KEY', 'ed25519 public key is not of prime order')
+  if (type === 'mlKem768' && !isCanonicalKem(key)) throw new PeerError('BAD_KEY', 'ml-kem public key is not canonical')
   return key
 }

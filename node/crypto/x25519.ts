@@ -26,13 +26,15 @@ export function x25519KeyPair(secret: Uint8Array): X25519KeyPair {
 
 /**
  * The 32-byte shared secret.
- * @throws PeerError `BAD_KEY` when `publicKey` is not 32 canonical bytes or is of low order
+ * @throws PeerError `BAD_KEY` when `publicKey` is not 32 canonical bytes or is of low order; RangeError when `secret`
+ * has not 32 bytes (the caller's mistake)
  */
 export function x25519(secret: Uint8Array, publicKey: Uint8Array): Uint8Array {
+  const ours = privateKey(secret)
   if (!isCanonicalX25519(publicKey)) throw new PeerError('BAD_KEY', 'x25519 public key is not canonical')
   try {
     const shared = diffieHellman({
-      privateKey: privateKey(secret),
+      privateKey: ours,
       publicKey: createPublicKey({
         key: Buffer.from(concat(SPKI_PREFIX, publicKey)),
         format: 'der',

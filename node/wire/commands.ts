@@ -45,6 +45,8 @@ export const STATUS = {
   busy: 8,
   unsupported: 9,
   absent: 10,
+  /** PUT of a copy that the reader has already: the body is a signed STAT answer with R's proof. */
+  acknowledged: 11,
 } as const
 export type Status = (typeof STATUS)[keyof typeof STATUS]
 
@@ -102,7 +104,7 @@ export type HelloAnswer = Infer<typeof helloAnswer>
 // ---- commands that are signed: what stands in `args`, and what the signature covers ----
 
 /** The bytes under a command's signature: the verb, this server, its challenge, and the arguments with ids in place of bytes. */
-const commandBytes = struct({
+export const commandBytes = struct({
   verb: [1, uint(255)],
   server: [2, peerIdBytes],
   challenge: [3, challenge],
@@ -226,9 +228,11 @@ export const requestAnswer = struct({ slot: [1, uint(255)] })
 export const recordArgs = struct({
   /** DHT key whose record is asked for. */
   key: [1, optional(bytesBetween(33, 64))],
-  /** A record handed in, with postage over it. */
+  /** A record handed in under that key, with postage over `key || H(record)`. */
   record: [2, optional(bytesBetween(1, limits.MAX_RECORD_BYTES))],
   nonce: [3, optional(bytes(8))],
+  /** The challenge that the postage was made for; stands exactly where the nonce does. */
+  challenge: [4, optional(challenge)],
 })
 /** What a server saw and when, signed under `record-receipt`. */
 export const recordReceipt = struct({
@@ -252,7 +256,10 @@ export const forwardArgs = struct({
 })
 export const publishArgs = struct({ topic: [1, text(64)], envelope: [2, bytesBetween(1, limits.ENVELOPE_BYTES[2])] })
 
-/** Bytes whose postage pays for CLAIM, REQUEST and RECORD: `L("claim-postage") || challenge || subject`, nonce last. */
+/**
+ * Bytes whose postage pays for CLAIM, REQUEST and RECORD: `L("claim-postage") || challenge || subject`, nonce last.
+ * The subject is the address (CLAIM), `address || cid` of the leg (REQUEST), `key || H(record)` (RECORD).
+ */
 export function claimPostageSubject(challengeBytes: Uint8Array, subject: Uint8Array): Uint8Array {
   return concat(L('claimPostage'), challengeBytes, subject)
 }

@@ -32,8 +32,14 @@ export function envelopePrefix(kind: number, tag: Uint8Array, expiryDay: number)
   return concat(u8(PROTOCOL_VERSION), u8(kind), tag, u16(expiryDay))
 }
 
+/** @throws RangeError when the fields do not add up to one of the sizes (the caller's mistake) */
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
-  return concat(envelopePrefix(envelope.kind, envelope.tag, envelope.expiryDay), envelope.nonce, envelope.body)
+  const { kind, tag, expiryDay, nonce, body } = envelope
+  const encoded = concat(envelopePrefix(kind, tag, expiryDay), nonce, body)
+  if (tag.length !== TAG_BYTES || nonce.length !== ENVELOPE_NONCE_BYTES || !isEnvelopeSize(encoded.length)) {
+    throw new RangeError(`expected an envelope of ${ENVELOPE_BYTES.join(', ')} bytes, got ${encoded.length}`)
+  }
+  return encoded
 }
 
 /**
@@ -41,7 +47,7 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
  * @throws PeerError `MALFORMED` for a size, version or kind that does not exist
  */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
-  if (!(ENVELOPE_BYTES as readonly number[]).includes(bytes.length)) {
+  if (!isEnvelopeSize(bytes.length)) {
     throw new PeerError('MALFORMED', `expected an envelope of 4096, 16384 or 65536 bytes, got ${bytes.length}`)
   }
   if (bytes[0] !== PROTOCOL_VERSION) throw new PeerError('MALFORMED', `expected version 1, got ${bytes[0]}`)
@@ -61,4 +67,8 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
 /** `eid`: names an envelope whatever its postage, 32 bytes. */
 export function envelopeId(bytes: Uint8Array): Uint8Array {
   return sha256(L('envelope'), bytes.subarray(0, ENVELOPE_PREFIX_BYTES), bytes.subarray(ENVELOPE_HEADER_BYTES))
+}
+
+function isEnvelopeSize(length: number): boolean {
+  return (ENVELOPE_BYTES as readonly number[]).includes(length)
 }

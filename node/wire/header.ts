@@ -38,11 +38,15 @@ export interface RatchetHeader {
   piece: HeaderPiece | undefined
 }
 
+/** @throws RangeError when a part has not its length (the caller's mistake) */
 export function encodeHeader(header: RatchetHeader): Uint8Array {
   const piece = header.piece
+  if (piece && (piece.type === PIECE_TYPE.none || piece.bytes.length !== PIECE_BYTES[piece.type])) {
+    throw new RangeError(`expected a piece of its type's length, got ${piece.bytes.length} bytes of type ${piece.type}`)
+  }
   const room = new Uint8Array(KEM_PUBLIC_BYTES)
   if (piece) room.set(piece.bytes)
-  return concat(
+  const encoded = concat(
     header.ratchetKey,
     u32(header.previousCount),
     u32(header.count),
@@ -58,6 +62,10 @@ export function encodeHeader(header: RatchetHeader): Uint8Array {
     room,
     piece?.mac ?? new Uint8Array(32),
   )
+  if (encoded.length !== HEADER_BYTES || header.ratchetKey.length !== 32) {
+    throw new RangeError(`expected a header of ${HEADER_BYTES} bytes, got ${encoded.length}`)
+  }
+  return encoded
 }
 
 /** @throws ForgedError for anything that `encodeHeader` cannot have made */

@@ -3,7 +3,7 @@
  *
  * Leg 1, inner 8152 bytes (wrapped to 8192 under the invite's third secret, or followed by 40 random bytes in an open box):
  *     0 version(1)  1 kind(1) = 0x11  2 device signing key of B(32)  34 prekey seq(8)  42 identity record seq(8)
- *    50 EKa(32)    82 ct1(1088)    1170 c1(4146)    5316 c2(2836)
+ *    50 EKa(32)    82 ct1(1088)    1170 c1(4154)    5324 c2(2828)
  * Leg 2, 8192 bytes:
  *     0 version(1)  1 kind(1) = 0x12  2 EKb(32)     34 ct2(1088)    1122 c3(7070)
  * The plaintexts of c1, c2 and c3 are CBOR padded to their fixed size.
@@ -27,8 +27,9 @@ import { bytesBetween, type Infer, optional, struct, text, uint } from './schema
 export const LEG_KIND = { request: 0x11, accept: 0x12 } as const
 export const LEG1_INNER_BYTES = limits.LEG_BYTES - 40
 export const LEG1_CLEAR_BYTES = 50
-export const C1_PLAINTEXT_BYTES = 4130
-export const C2_PLAINTEXT_BYTES = 2820
+/** A record of the largest size and the device fit, padding included. */
+export const C1_PLAINTEXT_BYTES = 4138
+export const C2_PLAINTEXT_BYTES = 2812
 export const C3_PLAINTEXT_BYTES = 7054
 
 export interface Leg1 {
@@ -64,8 +65,8 @@ export function decodeLeg1(bytes: Uint8Array): Leg1 {
     recordSeq: readUint(bytes, 42, 8),
     ephemeral: bytes.slice(50, 82),
     ciphertext: bytes.slice(82, 1170),
-    c1: bytes.slice(1170, 5316),
-    c2: bytes.slice(5316),
+    c1: bytes.slice(1170, 5324),
+    c2: bytes.slice(5324),
   }
 }
 

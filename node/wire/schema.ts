@@ -1,11 +1,12 @@
 /**
  * Canonical CBOR (PROTOCOL 2): integer keys, definite lengths, shortest integers, sorted keys; no floats, tags,
- * undefined, null or booleans; depth at most 8. A shape names the fields of a map, and its TypeScript type follows from it.
+ * undefined, null or booleans; depth at most 8 (`tokenizer.ts`). A shape names the fields of a map, and its TypeScript type follows from it.
  * Decoding checks the size first, then the shape, then encodes again and compares: one value has one encoding.
  */
 import { decode as cborDecode, encode as cborEncode } from 'cborg'
 import { equal, utf8 } from '../crypto/bytes.ts'
 import { PeerError } from '../errors.ts'
+import { DECODE_OPTIONS, PlainTokenizer } from './tokenizer.ts'
 
 type Cbor = number | string | Uint8Array | Cbor[] | Map<number, Cbor>
 
@@ -17,8 +18,6 @@ export interface Shape<T> {
 }
 
 export type Infer<S> = S extends Shape<infer T> ? T : never
-
-const MAX_DEPTH = 8
 
 function malformed(expected: string): never {
   throw new PeerError('MALFORMED', `expected ${expected}`)
@@ -63,6 +62,7 @@ export function list<T>(item: Shape<T>, max: number, min = 0): Shape<T[]> {
   }
   return {
     write(value) {
+      if (!Array.isArray(value)) malformed('an array')
       check(value.length)
       return value.map((entry) => item.write(entry))
     },
@@ -95,6 +95,7 @@ export function struct<const F extends Fields>(fields: F): Shape<{ [K in keyof S
   const known = new Set(entries.map(([, [key]]) => key))
   return {
     write(value) {
+      if (typeof value !== 'object' || value === null) malformed('an object')
       const map = new Map<number, Cbor>()
       for (const [name, [key, shape]] of entries) {
         const field = (value as Record<string, unknown>)[name]
@@ -132,27 +133,11 @@ export function decode<T>(shape: Shape<T>, encoded: Uint8Array, maxBytes: number
   }
   let raw: unknown
   try {
-    raw = cborDecode(encoded, {
-      strict: true,
-      useMaps: true,
-      allowIndefinite: false,
-      allowUndefined: false,
-      allowInfinity: false,
-      allowNaN: false,
-      allowBigInt: false,
-      rejectDuplicateMapKeys: true,
-    })
+    raw = cborDecode(encoded, { ...DECODE_OPTIONS, tokenizer: new PlainTokenizer(encoded) })
   } catch (cause) {
     throw new PeerError('MALFORMED', 'expected canonical cbor', { cause })
   }
-  checkDepth(raw, 0)
   const value = shape.read(raw)
   if (!equal(encode(shape, value), encoded)) malformed('the canonical encoding')
   return value
-}
-
-function checkDepth(value: unknown, depth: number): void {
-  if (depth > MAX_DEPTH) malformed(`a depth of at most ${MAX_DEPTH}`)
-  if (Array.isArray(value)) for (const item of value) checkDepth(item, depth + 1)
-  else if (value instanceof Map) for (const item of value.values()) checkDepth(item, depth + 1)
 }

@@ -1,0 +1,259 @@
+/**
+ * One connection of the API over any duplex stream: JSON-RPC 2.0, one text a line, batches included. Requests start in
+ * the order in which they came and are answered when done; an answer or an event is always a whole line. Reading stops
+ * while too much is worked on or the other side does not read: what a connection can hold is bounded.
+ */
+import type { Duplex } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import { KithError, UsageError } from '../errors.ts'
+import { MAX_API_BATCH, MAX_API_PENDING, MAX_API_REQUEST_BYTES, MAX_API_SUBSCRIPTIONS } from '../limits.ts'
+import { LineSplitter } from './line-splitter.ts'
+import { type CallContext, findMethod, renderEvent } from './methods.ts'
+import { RPC_ERROR, type RpcErrorObject, toRpcError } from './rpc-error.ts'
+import type { NodeRole } from './runtime.ts'
+import type { NodeService } from './service.ts'
+import { Subscription } from './subscription.ts'
+
+export interface ConnectionInit {
+  stream: Duplex
+  service: NodeService
+  role: NodeRole
+  /** This node ends with the command that started it. */
+  transient: boolean
+  /** A bug of ours, for the log; the caller is told no more than that there is one. */
+  onBug(error: unknown): void
+}
+
+/** Without a request for this long a caller has nothing on its mind. */
+const QUIET_MS = 300
+
+const requestShape = z.object({
+  jsonrpc: z.literal('2.0'),
+  method: z.string().max(100),
+  params: z.record(z.string(), z.unknown()).optional(),
+  id: z.union([z.string().max(200), z.number(), z.null()]).optional(),
+})
+
+type RequestId = string | number | null
+
+interface Answer {
+  jsonrpc: '2.0'
+  id: RequestId
+  result?: unknown
+  error?: RpcErrorObject
+}
+
+/** Serves requests until the stream ends. */
+export class ApiConnection {
+  readonly #init: ConnectionInit
+  readonly #stream: Duplex
+  readonly #splitter = new LineSplitter(MAX_API_REQUEST_BYTES)
+  readonly #subscriptions = new Map<number, Subscription>()
+  #nextSubscription = 1
+  #lines: string[] = []
+  #pending = 0
+  #inputEnded = false
+  #closed = false
+  #lastWork = performance.now()
+  #whenIdle: (() => void)[] = []
+
+  constructor(init: ConnectionInit) {
+    this.#init = init
+    this.#stream = init.stream
+    this.#stream.on('data', (chunk: Buffer) => this.#read(chunk))
+    this.#stream.on('drain', () => this.#work())
+    this.#stream.on('end', () => {
+      this.#inputEnded = true
+      this.#endWhenDone()
+    })
+    // A reset by the other side is an end like any other.
+    this.#stream.on('error', () => this.#close())
+    this.#stream.on('close', () => this.#close())
+  }
+
+  /**
+   * Resolves when no request is worked on and none came for a moment: a caller may be between two. Subscriptions do not
+   * count.
+   */
+  async idle(): Promise<void> {
+    while (!this.#closed) {
+      if (this.#pending > 0 || this.#lines.length > 0) {
+        await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
+      } else {
+        const rest = this.#lastWork + QUIET_MS - performance.now()
+        if (rest <= 0) return
+        await sleep(rest)
+      }
+    }
+  }
+
+  /** Ends the connection after what was written has left. */
+  end(): void {
+    this.#stream.end(() => this.#stream.destroy())
+    this.#close()
+  }
+
+  #read(chunk: Buffer): void {
+    try {
+      this.#lines.push(...this.#splitter.push(chunk))
+    } catch (error) {
+      this.#write({ jsonrpc: '2.0', id: null, error: { ...toRpcError(error), code: RPC_ERROR.invalidRequest } })
+      this.end()
+      return
+    }
+    this.#work()
+  }
+
+  #work(): void {
+    while (!this.#closed && this.#pending < MAX_API_PENDING && !this.#stream.writableNeedDrain) {
+      const line = this.#lines.shift()
+      if (line === undefined) break
+      this.#pending += 1
+      void this.#serve(line)
+    }
+    if (this.#lines.length > 0) this.#stream.pause()
+    else if (!this.#closed) this.#stream.resume()
+    if (this.#pending === 0 && this.#lines.length === 0) this.#tellIdle()
+  }
+
+  async #serve(line: string): Promise<void> {
+    const unstarted: Subscription[] = []
+    const answer = await this.#answerLine(line, unstarted)
+    this.#pending -= 1
+    this.#lastWork = performance.now()
+    if (answer !== undefined) this.#write(answer)
+    // Events of a new subscription come after the answer that names it.
+    for (const subscription of unstarted) subscription.start()
+    this.#work()
+    this.#endWhenDone()
+  }
+
+  async #answerLine(line: string, unstarted: Subscription[]): Promise<Answer | Answer[] | undefined> {
+    let message: unknown
+    try {
+      message = JSON.parse(line)
+    } catch {
+      return failure(null, RPC_ERROR.parse, 'not JSON', 'PARSE')
+    }
+    if (!Array.isArray(message)) return this.#answer(message, unstarted)
+    if (message.length === 0 || message.length > MAX_API_BATCH) {
+      return failure(null, RPC_ERROR.invalidRequest, `a batch has 1 to ${MAX_API_BATCH} requests`, 'INVALID_REQUEST')
+    }
+    const answers = await Promise.all(message.map((request: unknown) => this.#answer(request, unstarted)))
+    const told = answers.filter((answer) => answer !== undefined)
+    return told.length === 0 ? undefined : told
+  }
+
+  async #answer(message: unknown, unstarted: Subscription[]): Promise<Answer | undefined> {
+    const request = requestShape.safeParse(message)
+    if (!request.success) {
+      return failure(null, RPC_ERROR.invalidRequest, `not a request: ${firstIssue(request.error)}`, 'INVALID_REQUEST')
+    }
+    const { id, method, params } = request.data
+    const answer = await this.#call(id ?? null, method, params ?? {}, unstarted)
+    return id === undefined ? undefined : answer
+  }
+
+  async #call(id: RequestId, name: string, rawParams: unknown, unstarted: Subscription[]): Promise<Answer> {
+    const method = findMethod(name)
+    if (method === undefined) return failure(id, RPC_ERROR.unknownMethod, `no method ${name}`, 'UNKNOWN_METHOD')
+    const { role } = this.#init
+    if (method.needs !== 'both' && method.needs !== role) {
+      return failure(id, RPC_ERROR.usage, `${name} needs a ${method.needs}, this is a ${role}`, 'WRONG_ROLE')
+    }
+    const params = method.params.safeParse(rawParams)
+    if (!params.success) return failure(id, RPC_ERROR.invalidParams, firstIssue(params.error), 'INVALID_PARAMS')
+    try {
+      return { jsonrpc: '2.0', id, result: await method.run(this.#context(unstarted), params.data) }
+    } catch (error) {
+      if (!(error instanceof KithError)) this.#init.onBug(error)
+      return { jsonrpc: '2.0', id, error: toRpcError(error) }
+    }
+  }
+
+  #context(unstarted: Subscription[]): CallContext {
+    const { service, role, transient } = this.#init
+    return {
+      service,
+      role,
+      transient,
+      subscribe: (since) => this.#subscribe(since, unstarted),
+      unsubscribe: (subscription) => {
+        this.#subscriptions.get(subscription)?.end()
+        return this.#subscriptions.delete(subscription)
+      },
+    }
+  }
+
+  #subscribe(since: number, unstarted: Subscription[]): number {
+    if (this.#subscriptions.size >= MAX_API_SUBSCRIPTIONS) {
+      throw new UsageError('TOO_MANY', `a connection has at most ${MAX_API_SUBSCRIPTIONS} subscriptions`)
+    }
+    const number = this.#nextSubscription++
+    const notify = (method: string, params: Record<string, unknown>): Promise<void> => {
+      this.#write({ jsonrpc: '2.0', method, params: { subscription: number, ...params } })
+      return this.#drained()
+    }
+    const subscription = new Subscription({
+      service: this.#init.service,
+      since,
+      tell: (row) => notify('event', renderEvent(row)),
+      lagged: (from, to) => notify('events.lagged', { from, to }),
+      onFailure: (error) => {
+        this.#init.onBug(error)
+        this.end()
+      },
+    })
+    this.#subscriptions.set(number, subscription)
+    unstarted.push(subscription)
+    return number
+  }
+
+  #write(message: object): void {
+    if (!this.#closed && this.#stream.writable) this.#stream.write(`${JSON.stringify(message)}\n`)
+  }
+
+  #drained(): Promise<void> {
+    if (this.#closed || !this.#stream.writableNeedDrain) return Promise.resolve()
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#stream.off('drain', done)
+        this.#stream.off('close', done)
+        resolve()
+      }
+      this.#stream.on('drain', done)
+      this.#stream.on('close', done)
+    })
+  }
+
+  #endWhenDone(): void {
+    // A script may send its requests, close its half and read the answers.
+    const waiting = this.#pending > 0 || this.#lines.length > 0 || this.#subscriptions.size > 0
+    if (this.#inputEnded && !waiting && !this.#closed) this.end()
+  }
+
+  #close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#lines = []
+    for (const subscription of this.#subscriptions.values()) subscription.end()
+    this.#subscriptions.clear()
+    this.#tellIdle()
+  }
+
+  #tellIdle(): void {
+    for (const resolve of this.#whenIdle.splice(0)) resolve()
+  }
+}
+
+function failure(id: RequestId, code: number, message: string, name: string): Answer {
+  return { jsonrpc: '2.0', id, error: { code, message, data: { code: name } } }
+}
+
+function firstIssue(error: z.ZodError): string {
+  const issue = error.issues[0]
+  if (issue === undefined) return 'wrong'
+  const text = issue.message.charAt(0).toLowerCase() + issue.message.slice(1)
+  return issue.path.length === 0 ? text : `${issue.path.join('.')}: ${text}`
+}

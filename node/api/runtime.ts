@@ -1,0 +1,63 @@
+/**
+ * How a process becomes a node: what the faces need beside the API of a running node. `node/index.ts` implements it;
+ * the command line is handed one, so that its tests run on a node without disk or network.
+ */
+import type { ResolvedConfig } from '../config.ts'
+import type { NodeService } from './service.ts'
+
+export type NodeRole = 'node' | 'relay'
+
+/** What a node can say of itself once it listens. */
+export interface NodeReady {
+  role: NodeRole
+  /** `kith1…`; a relay has none. */
+  id?: string
+  peerId: string
+  /** Multiaddrs, `/p2p/…` included. */
+  addresses: string[]
+}
+
+export interface OpenNodeOptions {
+  /** Data directory. */
+  home: string
+  role: NodeRole
+  /** Opens the vault; a relay has none. */
+  passphrase?: string
+  config: ResolvedConfig['values']
+  /** `$CREDENTIALS_DIRECTORY`: where a relay's keys may lie. */
+  credentialsDirectory?: string
+  /** Opens the database only: no listening, no dialling. @default false */
+  offline?: boolean
+}
+
+export interface RunningNode {
+  readonly service: NodeService
+  readonly ready: NodeReady
+  /**
+   * Resolves when nothing that can be sent now waits to be sent, or the time is over. A command that is the node for a
+   * moment calls it before it stops.
+   */
+  settle?(timeoutMs: number): Promise<void>
+  /** Stops and releases the data directory. */
+  stop(): Promise<void>
+}
+
+export interface NodeRuntime {
+  /** Whether the data directory holds a person's identity. */
+  hasIdentity(home: string): Promise<boolean>
+  /**
+   * Creates identity and vault, and remembers relays and bootstrap addresses.
+   * @returns the ID as text and the 24 words, separated by single spaces
+   */
+  createIdentity(options: {
+    home: string
+    name: string
+    passphrase: string
+    relays: string[]
+    bootstrap: string[]
+  }): Promise<{ id: string; words: string }>
+  /** @throws StoreError `HOME_IN_USE` when another process holds the directory, `WRONG_PASSPHRASE` */
+  openNode(options: OpenNodeOptions): Promise<RunningNode>
+  /** @throws StoreError `WRONG_PASSPHRASE` */
+  changePassphrase(options: { home: string; old: string; new: string }): Promise<void>
+}

@@ -1,0 +1,129 @@
+/**
+ * The API's unix socket: same user only. It lies in an owner-checked folder of mode 0700, has mode 0600 itself, and is
+ * served by the process that holds the data directory; a socket that nobody answers is left over and replaced.
+ */
+import { lstat, unlink } from 'node:fs/promises'
+import { createServer, connect as netConnect, type Server, type Socket } from 'node:net'
+import { dirname } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { ConfigError, StoreError } from '../errors.ts'
+import { MAX_API_CONNECTIONS } from '../limits.ts'
+import { ApiConnection } from './connection.ts'
+import type { NodeRole } from './runtime.ts'
+import type { NodeService } from './service.ts'
+import { closeToOthers, type Environment, prepareSocketFolder, socketPathsOf } from './socket-path.ts'
+
+export interface ApiServerInit {
+  service: NodeService
+  role: NodeRole
+  /** This node ends with the command that started it. @default false */
+  transient?: boolean
+  /** A bug of ours, for the log. */
+  onBug?: (error: unknown) => void
+}
+
+/** Serves the API of one node on any number of streams, and on its unix socket once `listen` was called. */
+export class ApiServer {
+  readonly #init: ApiServerInit
+  readonly #connections = new Map<ApiConnection, Duplex>()
+  #server: Server | undefined
+
+  constructor(init: ApiServerInit) {
+    this.#init = init
+  }
+
+  /** Serves one stream until it ends. */
+  accept(stream: Duplex): void {
+    if (this.#connections.size >= MAX_API_CONNECTIONS) {
+      stream.on('error', () => stream.destroy())
+      const error = { code: -32000, message: `at most ${MAX_API_CONNECTIONS} connections`, data: { code: 'TOO_MANY' } }
+      stream.end(`${JSON.stringify({ jsonrpc: '2.0', id: null, error })}\n`, () => stream.destroy())
+      return
+    }
+    const { service, role, transient = false, onBug = () => undefined } = this.#init
+    const connection = new ApiConnection({ stream, service, role, transient, onBug })
+    this.#connections.set(connection, stream)
+    stream.on('close', () => this.#connections.delete(connection))
+  }
+
+  /**
+   * Listens on the socket of a home. Only the process that holds the home's lock may call it.
+   * @returns the path
+   * @throws StoreError `HOME_IN_USE` when somebody answers there; ConfigError `SOCKET_FOLDER`, `SOCKET_PATH`
+   */
+  async listen(home: string, env: Environment): Promise<string> {
+    const path = await this.#choosePath(home, env)
+    await removeStale(path)
+    const server = createServer({ allowHalfOpen: true }, (socket) => this.accept(socket))
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(path, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+    await closeToOthers(path)
+    this.#server = server
+    return path
+  }
+
+  /**
+   * Takes no new connection, lets requests end that are being worked on, and closes.
+   * @param graceMs longest wait
+   */
+  async close(graceMs: number): Promise<void> {
+    const server = this.#server
+    this.#server = undefined
+    // Closing the server removes the socket's file; what is connected stays.
+    const closed = server === undefined ? undefined : new Promise((resolve) => server.close(resolve))
+    let timer: NodeJS.Timeout | undefined
+    const grace = new Promise<void>((resolve) => (timer = setTimeout(resolve, graceMs)))
+    await Promise.race([grace, Promise.all([...this.#connections.keys()].map((connection) => connection.idle()))])
+    const gone = [...this.#connections.values()].map(
+      (stream) => new Promise((resolve) => (stream.closed ? resolve(undefined) : stream.once('close', resolve))),
+    )
+    for (const connection of this.#connections.keys()) connection.end()
+    await Promise.race([new Promise((resolve) => setTimeout(resolve, FLUSH_MS).unref()), Promise.all(gone)])
+    for (const stream of this.#connections.values()) stream.destroy()
+    clearTimeout(timer)
+    await closed
+  }
+
+  async #choosePath(home: string, env: Environment): Promise<string> {
+    const paths = await socketPathsOf(home, env)
+    for (const path of paths) {
+      if (await prepareSocketFolder(dirname(path))) return path
+    }
+    throw new ConfigError('SOCKET_FOLDER', 'no folder for the socket can be created', {
+      hint: 'set XDG_RUNTIME_DIR or TMPDIR to a folder that you may write to',
+    })
+  }
+}
+
+/** A last answer has this long to reach a reader that is there. */
+const FLUSH_MS = 500
+
+async function removeStale(path: string): Promise<void> {
+  try {
+    const stat = await lstat(path)
+    if (!stat.isSocket()) throw new ConfigError('SOCKET_FOLDER', `${path} is not a socket`, { hint: 'remove it' })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw error
+  }
+  if (await answers(path)) {
+    throw new StoreError('HOME_IN_USE', 'another node serves this home', { hint: 'stop it first' })
+  }
+  await unlink(path)
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket: Socket = netConnect(path)
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => resolve(false))
+  })
+}

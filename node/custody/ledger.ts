@@ -1,0 +1,161 @@
+/**
+ * The claims of a mailbox server and what they add up to (PROTOCOL 6): one line of work for each address, one synced
+ * batch for each change, and the rule of who may still store when the disk runs full.
+ */
+import { equal, toHex } from '../crypto/bytes.ts'
+import { type KindRules, kindRules } from '../mailbox/keys.ts'
+import { type Clock, type RowChange, type Store, TABLE } from '../ports.ts'
+import { encode } from '../wire/schema.ts'
+import { MAX_COPY_BYTES } from '../wire/commands.ts'
+import { KeyedQueue } from './keyed-queue.ts'
+import { type Claim, claimKey, claimRow, NO_SCOPE, pages, readRow } from './rows.ts'
+
+/** Bytes that a claim, and a copy or tombstone besides the copy itself, are reckoned to take on the disk. */
+const ROW_COST_BYTES = 512
+/** The part of the disk that only claims with acknowledgements may use. */
+const RESERVED_PART = 1 / 3
+/** Tombstones of a mailbox for each copy that its cap could ever hold; above, new mail waits for the oldest to expire. */
+const TOMBSTONES_PER_COPY = 16
+
+export interface LedgerTotals {
+  claims: number
+  copies: number
+  /** As reckoned on the disk. */
+  bytes: number
+}
+
+export class Ledger {
+  readonly store: Store
+  readonly #clock: Clock
+  readonly #maxClaims: number
+  readonly #maxBytes: number
+  readonly #queue = new KeyedQueue()
+  readonly #totals: LedgerTotals = { claims: 0, copies: 0, bytes: 0 }
+  /**
+   * Mailboxes that never held or acknowledged anything and whose writer can claim them again, oldest first: when there
+   * are too many claims, these give way. Addresses by their hex.
+   */
+  readonly #idle = new Map<string, Uint8Array>()
+
+  constructor(store: Store, clock: Clock, maxClaims: number, maxBytes: number) {
+    this.store = store
+    this.#clock = clock
+    this.#maxClaims = maxClaims
+    this.#maxBytes = maxBytes
+  }
+
+  /** Adds up what lies in the store; once, before anything else. */
+  async load(): Promise<void> {
+    for await (const claims of this.claims()) for (const claim of claims) this.#count(undefined, claim)
+  }
+
+  async *claims(): AsyncGenerator<Claim[]> {
+    for await (const page of pages(this.store, { table: TABLE.claim, scope: NO_SCOPE })) {
+      yield page.map(({ value }) => readRow(claimRow, value))
+    }
+  }
+
+  /** Seconds since 1970. */
+  now(): number {
+    return Math.floor(this.#clock.now() / 1000)
+  }
+
+  totals(): LedgerTotals {
+    return { ...this.#totals }
+  }
+
+  /** Runs `work` alone among everything that touches `address`. */
+  alone<T>(address: Uint8Array, work: () => Promise<T>): Promise<T> {
+    return this.#queue.run(toHex(address), work)
+  }
+
+  async find(address: Uint8Array): Promise<Claim | undefined> {
+    const value = await this.store.get(claimKey(this.store, address))
+    if (value === undefined) return undefined
+    const claim = readRow(claimRow, value)
+    // Positions are short MACs; another address behind one is as good as none.
+    return equal(claim.address, address) ? claim : undefined
+  }
+
+  /** Writes one change of one mailbox. @throws StoreError, and then nothing changed */
+  async commit(before: Claim | undefined, after: Claim | undefined, changes: readonly RowChange[] = []): Promise<void> {
+    const { address } = (after ?? before)!
+    const row = { key: claimKey(this.store, address), value: after && encode(claimRow, after) }
+    // Counted before the write, so that others who write meanwhile cannot take the same room.
+    this.#count(before, after)
+    try {
+      await this.store.write([...changes, row])
+    } catch (error) {
+      this.#count(after, before)
+      throw error
+    }
+  }
+
+  hasRoomForClaim(): boolean {
+    return this.#totals.claims < this.#maxClaims && this.#totals.bytes + ROW_COST_BYTES <= this.#maxBytes
+  }
+
+  /** When there are too many claims, an idle one gives way. Not to be called from within `alone`. */
+  async makeRoomForClaim(): Promise<void> {
+    if (this.hasRoomForClaim()) return
+    const [oldest] = this.#idle.values()
+    if (!oldest) return
+    await this.alone(oldest, async () => {
+      const claim = await this.find(oldest)
+      if (claim && isIdle(claim)) await this.commit(claim, undefined)
+    })
+  }
+
+  /**
+   * Whether `size` more bytes fit into the mailbox and onto the disk. Above two thirds of the disk only claims with
+   * acknowledgements store, and each the less the fuller it gets: who holds most and acknowledged least stops first.
+   */
+  hasRoom(claim: Claim, size: number): boolean {
+    const cap = quota(claim)
+    if (claim.copies + 1 > cap.copies || claim.bytes + size > cap.bytes) return false
+    const used = this.#totals.bytes + size + ROW_COST_BYTES
+    const open = this.#maxBytes * (1 - RESERVED_PART)
+    if (used > this.#maxBytes) return false
+    if (used <= open) return true
+    if (claim.weeks === 0) return false
+    const left = (this.#maxBytes - used) / (this.#maxBytes - open)
+    return claim.bytes + size <= Math.max(MAX_COPY_BYTES, cap.bytes * left)
+  }
+
+  #count(before: Claim | undefined, after: Claim | undefined): void {
+    this.#totals.claims += Number(after !== undefined) - Number(before !== undefined)
+    this.#totals.copies += (after?.copies ?? 0) - (before?.copies ?? 0)
+    this.#totals.bytes += cost(after) - cost(before)
+    const name = toHex((after ?? before)!.address)
+    if (after && isIdle(after)) this.#idle.set(name, after.address)
+    else this.#idle.delete(name)
+  }
+}
+
+function cost(claim: Claim | undefined): number {
+  return claim ? claim.bytes + ROW_COST_BYTES * (1 + claim.copies + claim.tombstones) : 0
+}
+
+function isIdle(claim: Claim): boolean {
+  const untouched = claim.copies + claim.tombstones + claim.weeks === 0 && claim.release === undefined
+  return untouched && rulesOf(claim).anyone.length > 0
+}
+
+/** The rules of a stored claim's kind, which exists. */
+export function rulesOf(claim: Claim): KindRules {
+  return kindRules(claim.kind)!
+}
+
+/** What a mailbox may hold now. */
+export function quota(claim: Claim): { copies: number; bytes: number } {
+  const rules = rulesOf(claim)
+  const doubled = 2 ** Math.min(claim.weeks, 10)
+  return {
+    copies: Math.min(rules.startCopies * doubled, rules.maxCopies),
+    bytes: Math.min(rules.startBytes * doubled, rules.maxBytes),
+  }
+}
+
+export function maxTombstones(claim: Claim): number {
+  return rulesOf(claim).maxCopies * TOMBSTONES_PER_COPY
+}

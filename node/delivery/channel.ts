@@ -1,0 +1,145 @@
+/**
+ * What delivery knows of one friend: the sessions that mail is sealed and opened in (each with its mailbox secrets and its
+ * tags, here called a lane), the friend's relays, and the messages on their way. No name and no state of the friendship.
+ */
+import { concat, toHex, utf8 } from '../crypto/bytes.ts'
+import { tagKey, TagWindow } from '../mailbox/tags.ts'
+import { type Store, TABLE } from '../ports.ts'
+import { compareSessions, decodeSession, encodeSession, type SessionState } from '../session/session-state.ts'
+import { hash32, relays } from '../wire/records.ts'
+import { bytesBetween, decode, encode, struct, uint } from '../wire/schema.ts'
+import type { Transaction } from './journal.ts'
+import { loadEntries, type OutboxEntry } from './outbox.ts'
+
+/** The secrets of both directions, as the handshake gives them; 32 bytes each. */
+export interface LaneSecrets {
+  mailboxOut: Uint8Array
+  mailboxIn: Uint8Array
+  reachOut: Uint8Array
+  reachIn: Uint8Array
+}
+
+/** One session with a friend and the mailboxes that belong to it. */
+export interface Lane extends LaneSecrets {
+  /** First 8 bytes of th1. */
+  id: Uint8Array
+  session: SessionState
+  /** Next tag counter of the own direction; durable with every envelope, so that no tag is used twice. */
+  tagCounter: number
+  tagKeyOut: Uint8Array
+  window: TagWindow
+}
+
+export interface Channel {
+  friend: Uint8Array
+  /** Hexadecimal ID: the key of the friend's queue. */
+  key: string
+  /** Where the friend reads mail. */
+  relays: string[]
+  /** In the order of PROTOCOL 7: highest rekey number first, then lowest th1. */
+  lanes: Lane[]
+  /** By number, oldest first. */
+  entries: Map<number, OutboxEntry>
+  nextNumber: number
+  /** Message IDs that the friend waits to be told of. */
+  receiptsDue: Uint8Array[]
+  /** Milliseconds when something authentic last came, 0 before. */
+  lastHeard: number
+}
+
+const channelRow = struct({ relays: [1, relays] })
+const laneRow = struct({
+  session: [1, bytesBetween(1, 1_000_000)],
+  mailboxOut: [2, hash32],
+  mailboxIn: [3, hash32],
+  reachOut: [4, hash32],
+  reachIn: [5, hash32],
+  tagCounter: [6, uint()],
+  /** One above the friend's highest tag counter that was seen. */
+  nextTag: [7, uint()],
+})
+
+const CHANNEL = utf8('c')
+const LANE = utf8('l')
+const AFTER_LANES = utf8('m')
+const LANE_ID_BYTES = 8
+
+export function newLane(session: SessionState, secrets: LaneSecrets, tagCounter = 0, highestTag = -1): Lane {
+  return {
+    ...secrets,
+    id: session.th1.slice(0, LANE_ID_BYTES),
+    session,
+    tagCounter,
+    tagKeyOut: tagKey(secrets.mailboxOut),
+    window: new TagWindow(tagKey(secrets.mailboxIn), highestTag),
+  }
+}
+
+export function newChannel(friend: Uint8Array): Channel {
+  return {
+    friend,
+    key: toHex(friend),
+    relays: [],
+    lanes: [],
+    entries: new Map(),
+    nextNumber: 1,
+    receiptsDue: [],
+    lastHeard: 0,
+  }
+}
+
+/** Highest rekey number first, then lowest th1 (PROTOCOL 7). */
+export function laneOrder(a: Lane, b: Lane): number {
+  return compareSessions(a.session, b.session)
+}
+
+/** The lane to send in: the first that the friend is known to hold, else the first. */
+export function sendingLane(channel: Channel): Lane | undefined {
+  return channel.lanes.find((lane) => lane.session.confirmed === 1) ?? channel.lanes[0]
+}
+
+export function putChannel(tx: Transaction, friend: Uint8Array, friendRelays: string[]): void {
+  tx.put(TABLE.session, friend, CHANNEL, encode(channelRow, { relays: friendRelays }))
+}
+
+/** What of a lane moves with each message. */
+export type LaneProgress = Pick<Lane, 'session' | 'tagCounter'> & { highestTag: number }
+
+/** Writes a lane as it will be after the transaction. */
+export function putLane(tx: Transaction, friend: Uint8Array, lane: Lane, progress: LaneProgress): void {
+  const value = encode(laneRow, {
+    session: encodeSession(progress.session),
+    mailboxOut: lane.mailboxOut,
+    mailboxIn: lane.mailboxIn,
+    reachOut: lane.reachOut,
+    reachIn: lane.reachIn,
+    tagCounter: progress.tagCounter,
+    nextTag: progress.highestTag + 1,
+  })
+  tx.put(TABLE.session, friend, concat(LANE, lane.id), value)
+}
+
+export function deleteChannel(tx: Transaction, channel: Channel): void {
+  tx.delete(TABLE.session, channel.friend, CHANNEL)
+  for (const lane of channel.lanes) tx.delete(TABLE.session, channel.friend, concat(LANE, lane.id))
+}
+
+/** Reads everything of a friend; a friend without a session gets an empty channel. */
+export async function loadChannel(store: Store, friend: Uint8Array): Promise<Channel> {
+  const channel = newChannel(friend)
+  const row = await store.get({ table: TABLE.session, scope: friend, position: CHANNEL })
+  if (row) channel.relays = decode(channelRow, row, 2000).relays
+  const lanes = await store.list({ table: TABLE.session, scope: friend, from: LANE, to: AFTER_LANES })
+  for (const { value } of lanes) {
+    const { session, tagCounter, nextTag, ...secrets } = decode(laneRow, value, 1_100_000)
+    channel.lanes.push(newLane(decodeSession(session), secrets, tagCounter, nextTag - 1))
+  }
+  channel.lanes.sort(laneOrder)
+  for (const entry of await loadEntries(store, friend)) {
+    channel.entries.set(entry.number, entry)
+    channel.nextNumber = entry.number + 1
+  }
+  const due = await store.list({ table: TABLE.receiptDue, scope: friend, limit: 10_000 })
+  channel.receiptsDue = due.map(({ value }) => value)
+  return channel
+}

@@ -1,0 +1,211 @@
+/**
+ * The writing end of mailboxes (PROTOCOL 6, sender): puts what waits for one mailbox at each of its servers, oldest first,
+ * the same bytes at every try, until the server has signed for it. Each mailbox and server has its own back-off, so a
+ * friend whose mailbox is full holds up nobody else.
+ */
+import type { Ed25519KeyPair } from '../crypto/ed25519.ts'
+import { hmacSha256, sha256 } from '../crypto/hash.ts'
+import { L } from '../crypto/labels.ts'
+import { type Kind, mailboxAddress, sealCopy } from '../mailbox/keys.ts'
+import type { Clock, Logger, Random, Timer } from '../ports.ts'
+import { signedBody } from '../wire/commands.ts'
+import { encode } from '../wire/schema.ts'
+import { Backoff } from './backoff.ts'
+import type { ConnectedServer, ServerPool } from './server-pool.ts'
+
+/** Something to put: an envelope or a leg. */
+export interface Parcel {
+  /** Names it for `stored`. */
+  id: number
+  bytes: Uint8Array
+  /** Seconds: when the server may drop it. */
+  expires: number
+}
+
+/** A mailbox of somebody else's that this node may write to. */
+export interface Consignment {
+  /** Unique among the consignments of a node. */
+  name: string
+  kind: Kind
+  servers: readonly string[]
+  keysAt(server: Uint8Array): { writer: Ed25519KeyPair; reader: Ed25519KeyPair; copyKey: Uint8Array }
+  /** What this server has not signed for, oldest first, at most `limit`. */
+  pending(server: Uint8Array, limit: number): Promise<Parcel[]>
+  /** The server signed for a parcel (`receipt` is an encoded `signedBody`); resolves when that is on the disk. */
+  stored(server: Uint8Array, id: number, receipt: Uint8Array): Promise<void>
+}
+
+export interface CourierInit {
+  pool: ServerPool
+  clock: Clock
+  random: Random
+  logger: Logger
+  /** Seconds. */
+  protocolTime: () => number
+}
+
+/** Puts on the way at once: a lower figure waits for round trips, a higher one repeats more after a broken link. */
+const PIPELINE = 16
+const RETRY = { baseMs: 2000, maxMs: 600_000 }
+/** A link to somebody else's relay is kept this long after the last parcel. */
+const IDLE_MS = 60_000
+const DAY = 86_400
+
+/** One mailbox at one server. */
+class Route {
+  readonly #init: CourierInit
+  readonly #consignment: Consignment
+  readonly #address: string
+  readonly #backoff: Backoff
+  #server: ConnectedServer | undefined
+  #end: (() => void) | undefined
+  #running = false
+  #again = false
+  #closed = false
+  #timer: Timer | undefined
+
+  constructor(init: CourierInit, consignment: Consignment, address: string) {
+    this.#init = init
+    this.#consignment = consignment
+    this.#address = address
+    this.#backoff = new Backoff({ random: init.random, ...RETRY })
+  }
+
+  /** There may be something to put. */
+  nudge(): void {
+    if (this.#closed) return
+    this.#again = true
+    if (this.#end) this.#run()
+    else this.#connect()
+  }
+
+  /** The friend or the server was heard of: waiting makes no sense any more. */
+  hurry(): void {
+    this.#backoff.reset()
+    this.nudge()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#timer?.cancel()
+    this.#end?.()
+    this.#end = undefined
+  }
+
+  #connect(): void {
+    this.#timer?.cancel()
+    this.#end = this.#init.pool.use(this.#address, {
+      connected: (server) => {
+        this.#server = server
+        this.#backoff.reset()
+        this.#again = true
+        // `use` may call before it returned what ends it
+        this.#run()
+      },
+      disconnected: () => {
+        this.#server = undefined
+      },
+    })
+  }
+
+  #run(): void {
+    if (this.#running || this.#closed || !this.#server) return
+    this.#running = true
+    this.#drain()
+      .catch((error: unknown) => {
+        this.#init.logger.debug('put failed', { problem: error instanceof Error ? error.message : 'unknown' })
+        return this.#backoff.next()
+      })
+      .then((waitMs) => {
+        this.#running = false
+        this.#timer?.cancel()
+        if (waitMs !== undefined) this.#timer = this.#init.clock.after(waitMs, () => this.nudge())
+        else if (this.#again) this.#run()
+        else this.#timer = this.#init.clock.after(IDLE_MS, () => this.#disconnectIdle())
+      }, noFailure)
+  }
+
+  #disconnectIdle(): void {
+    if (this.#running || this.#again) return
+    this.#end?.()
+    this.#end = undefined
+    this.#server = undefined
+  }
+
+  /** Puts until nothing is left; the answer is how long to wait when the server has no room. */
+  async #drain(): Promise<number | undefined> {
+    while (this.#server && !this.#closed) {
+      this.#again = false
+      const server = this.#server
+      const parcels = await this.#consignment.pending(server.peerId, PIPELINE)
+      if (parcels.length === 0) return undefined
+      const waits = await Promise.all(parcels.map((parcel) => this.#put(server, parcel)))
+      const wait = Math.max(...waits.map((ms) => ms ?? 0))
+      if (wait > 0) return wait
+      this.#backoff.reset()
+    }
+    return undefined
+  }
+
+  async #put(server: ConnectedServer, parcel: Parcel): Promise<number | undefined> {
+    const { kind } = this.#consignment
+    const { writer, reader, copyKey } = this.#consignment.keysAt(server.peerId)
+    // one nonce for one plaintext: a retry is the same copy, and needs no row of its own
+    const nonce = hmacSha256(copyKey, L('copy'), sha256(parcel.bytes)).subarray(0, 24)
+    const copy = sealCopy(copyKey, nonce, parcel.bytes)
+    const address = mailboxAddress(kind, writer.public, reader.public)
+    const put = { address, writerSeed: writer.seed, copy, expires: parcel.expires }
+    let result = await server.client.put(put)
+    if (result.status === 'unclaimed') {
+      const until = Math.floor(this.#init.protocolTime()) + 90 * DAY
+      await server.client.claim({ kind, writer, reader, until })
+      result = await server.client.put(put)
+    }
+    if (result.status === 'stored' || result.status === 'acknowledged') {
+      await this.#consignment.stored(server.peerId, parcel.id, encode(signedBody, result.signed))
+      return undefined
+    }
+    if (result.status === 'full' || result.status === 'busy') return Math.max(this.#backoff.next(), result.retryAfterSeconds * 1000)
+    this.#init.logger.debug('put refused', { status: result.status })
+    return this.#backoff.next()
+  }
+}
+
+function noFailure(): void {
+  // #drain's failures are handled before; nothing else can reject
+}
+
+export class Courier {
+  readonly #init: CourierInit
+  readonly #routes = new Map<string, { servers: string; routes: Route[] }>()
+
+  constructor(init: CourierInit) {
+    this.#init = init
+  }
+
+  /** Adds a consignment or replaces the one of that name, and puts what waits. */
+  set(consignment: Consignment): void {
+    this.remove(consignment.name)
+    const routes = consignment.servers.map((address) => new Route(this.#init, consignment, address))
+    this.#routes.set(consignment.name, { servers: consignment.servers.join(), routes })
+    for (const route of routes) route.nudge()
+  }
+
+  remove(name: string): void {
+    for (const route of this.#routes.get(name)?.routes ?? []) route.close()
+    this.#routes.delete(name)
+  }
+
+  nudge(name: string): void {
+    for (const route of this.#routes.get(name)?.routes ?? []) route.nudge()
+  }
+
+  hurry(name: string): void {
+    for (const route of this.#routes.get(name)?.routes ?? []) route.hurry()
+  }
+
+  stop(): void {
+    for (const name of [...this.#routes.keys()]) this.remove(name)
+  }
+}
+

@@ -1,0 +1,565 @@
+/**
+ * Delivery: at-least-once transport with an exactly-once effect (PROTOCOL 4 to 6). Owns the transaction of every message,
+ * in and out; knows sessions and mailboxes, and neither what a message says nor who a friend is.
+ *
+ * Out: payload -> envelope -> one batch {session, outbox, the handler's rows, event} -> gossip and the friend's relays.
+ * In: envelope (by gossip or in a copy) -> session on a copy -> one batch {session, seen, receipt due, the handler's rows,
+ * event} -> acknowledgement to the relay, then the receipt to the friend.
+ */
+import { equal, toHex } from '../crypto/bytes.ts'
+import { UsageError } from '../errors.ts'
+import * as limits from '../limits.ts'
+import { topicOf } from '../mailbox/buckets.ts'
+import { friendMailbox, KIND } from '../mailbox/keys.ts'
+import { type Clock, type Logger, type Network, type Random, type Store, TABLE, type Timer } from '../ports.ts'
+import { type Envelope } from '../wire/envelope.ts'
+import { PAYLOAD_TYPE, type Payload } from '../wire/payload.ts'
+import type { Head } from '../wire/records.ts'
+import { randomFraction } from './backoff.ts'
+import {
+  type Channel,
+  deleteChannel,
+  type Lane,
+  type LaneSecrets,
+  laneOrder,
+  loadChannel,
+  newChannel,
+  newLane,
+  putChannel,
+  putLane,
+  sendingLane,
+} from './channel.ts'
+import type { Courier } from './courier.ts'
+import { Inbox, type InboundMail } from './inbox.ts'
+import { type Journal, Transaction } from './journal.ts'
+import { KeyedQueue } from './keyed-queue.ts'
+import type { MailReader } from './mail-reader.ts'
+import { deleteEntry, type OutboxEntry, putBody, putEntry, readBody } from './outbox.ts'
+import { Sealer } from './sealer.ts'
+import type { SessionState } from '../session/session-state.ts'
+
+/** How a message came. */
+export type Via = 'gossip' | 'relay'
+
+/** A message of a friend's, authentic and new. */
+export interface IncomingPayload {
+  messageId: Uint8Array
+  /** Undefined when the friend's node sent something that this version cannot read. */
+  payload: Payload | undefined
+  encoded: Uint8Array
+  via: Via
+  /** Milliseconds. */
+  receivedAt: number
+}
+
+/** The one call upwards: what the payloads mean. `apply` and `settled` write into the transaction and never wait. */
+export interface PayloadHandler {
+  /** Whether this message is in the history already. */
+  isKnown(messageId: Uint8Array): Promise<boolean>
+  /** Reads what `apply` will want to know. */
+  prepare(friend: Uint8Array, incoming: IncomingPayload): Promise<void>
+  apply(tx: Transaction, friend: Uint8Array, incoming: IncomingPayload): void
+  /** A message has left the outbox. */
+  settled(
+    tx: Transaction,
+    friend: Uint8Array,
+    message: { messageId: Uint8Array; type: number; reference: Uint8Array },
+    state: 'delivered' | 'expired' | 'failed',
+    reason?: string,
+  ): void
+  /** The friend proved to hold the session. */
+  confirmed(tx: Transaction, friend: Uint8Array): void
+  /** The friend's head as the friend gave it in a message, and ours as the friend saw it. */
+  heads(friend: Uint8Array, mine: Head, yours: Head | undefined): void
+}
+
+/** What the sender of a message decides; the rest of the payload is delivery's. */
+export interface Draft {
+  type: number
+  /** 16 bytes. */
+  conversation: Uint8Array
+  lamport: number
+  parents: Uint8Array[]
+  body: Uint8Array
+  /** Seconds. */
+  lifetime: number
+  /** Handed back in `settled`, at most 64 bytes. */
+  reference(messageId: Uint8Array): Uint8Array
+  /** Writes the sender's own rows into the batch of the message. */
+  record(tx: Transaction, messageId: Uint8Array, encoded: Uint8Array): void
+}
+
+export interface DeliveryInit {
+  journal: Journal
+  store: Store
+  clock: Clock
+  random: Random
+  logger: Logger
+  network: Network
+  reader: MailReader
+  courier: Courier
+  handler: PayloadHandler
+  /** Seconds. */
+  protocolTime: () => number
+  /** The own record's head, and the friend's as it is pinned here. */
+  headsFor: (friend: Uint8Array) => { mine: Head; yours: Head | undefined }
+  bucketBits: number
+  /** False reads and writes by relays alone (profile `light`). */
+  gossip: boolean
+  /** A receipt that finds no text to ride on leaves after a time drawn from this range. */
+  receiptDelayMs: readonly [number, number]
+}
+
+/** What is unacknowledged is published again when the friend is heard, once in this time. */
+const REPUBLISH_MS = 600_000
+const SWEEP_MS = 3_600_000
+/** A friend of whom something authentic came within this time is called online. */
+const ONLINE_MS = 300_000
+const DAY = 86_400
+
+export class Delivery {
+  readonly #init: DeliveryInit
+  readonly #queue = new KeyedQueue()
+  readonly #channels = new Map<string, Channel>()
+  readonly #sealer: Sealer
+  readonly #inbox: Inbox
+  readonly #receiptTimers = new Map<string, Timer>()
+  #gossipQueued = 0
+  #sweep: Timer | undefined
+  #stopped = false
+
+  constructor(init: DeliveryInit) {
+    this.#init = init
+    this.#sealer = new Sealer(init)
+    this.#inbox = new Inbox(init, {
+      acknowledged: (tx, channel, ids) => this.#acknowledged(tx, channel, ids),
+      heard: (channel) => this.#heard(channel),
+      receiptDue: (channel) => this.#scheduleReceipt(channel),
+    })
+  }
+
+  /** Reads the channels of all friends and begins to read and put mail. */
+  async start(friends: readonly Uint8Array[]): Promise<void> {
+    for (const friend of friends) {
+      const channel = await loadChannel(this.#init.store, friend)
+      this.#channels.set(channel.key, channel)
+      for (const lane of channel.lanes) this.#openLane(channel, lane)
+      if (channel.receiptsDue.length > 0) this.#scheduleReceipt(channel)
+    }
+    this.#scheduleSweep()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#sweep?.cancel()
+    for (const timer of this.#receiptTimers.values()) timer.cancel()
+    this.#receiptTimers.clear()
+  }
+
+  // ---- channels ----
+
+  /** Adds a session with a friend to the transaction; mail flows in it once the transaction is committed. */
+  openChannel(
+    tx: Transaction,
+    friend: Uint8Array,
+    init: { session: SessionState; secrets: LaneSecrets; relays: string[] },
+  ): void {
+    const lane = newLane(init.session, init.secrets)
+    putChannel(tx, friend, init.relays)
+    putLane(tx, friend, lane, { ...lane, highestTag: -1 })
+    tx.afterCommit(() => {
+      const channel = this.#channels.get(toHex(friend)) ?? newChannel(friend)
+      this.#channels.set(channel.key, channel)
+      channel.relays = init.relays
+      channel.lanes.push(lane)
+      channel.lanes.sort(laneOrder)
+      for (const known of channel.lanes) this.#openLane(channel, known)
+      this.#sealWaiting(channel)
+    })
+  }
+
+  /** Ends everything with a friend: sessions, mailboxes (given up at the relays) and what was on its way. */
+  closeChannel(tx: Transaction, friend: Uint8Array): void {
+    const channel = this.#channels.get(toHex(friend))
+    if (!channel) return
+    deleteChannel(tx, channel)
+    for (const entry of channel.entries.values()) {
+      deleteEntry(tx, friend, entry.number)
+      this.#init.handler.settled(tx, friend, entry, 'failed', 'the friendship was ended')
+    }
+    for (const messageId of channel.receiptsDue) {
+      tx.delete(TABLE.receiptDue, friend, this.#init.store.blind(messageId))
+    }
+    tx.afterCommit(() => {
+      this.#channels.delete(channel.key)
+      this.#receiptTimers.get(channel.key)?.cancel()
+      this.#receiptTimers.delete(channel.key)
+      for (const lane of channel.lanes) {
+        this.#init.reader.unwatch(laneName(channel, lane), true)
+        this.#init.courier.remove(laneName(channel, lane))
+      }
+    })
+  }
+
+  /** The friend reads mail at these relays from now on. */
+  setRelays(tx: Transaction, friend: Uint8Array, relays: string[]): void {
+    const channel = this.#channels.get(toHex(friend))
+    if (!channel || channel.relays.join() === relays.join()) return
+    putChannel(tx, friend, relays)
+    tx.afterCommit(() => {
+      channel.relays = relays
+      for (const lane of channel.lanes) this.#consign(channel, lane)
+    })
+  }
+
+  /** Messages of the person's that this friend has not acknowledged. */
+  unacknowledged(friend: Uint8Array): number {
+    const channel = this.#channels.get(toHex(friend))
+    return channel ? [...channel.entries.values()].filter((entry) => entry.type !== PAYLOAD_TYPE.receipt).length : 0
+  }
+
+  /** Where a message is, while it has not left the outbox. */
+  stateOf(friend: Uint8Array, messageId: Uint8Array): (typeof STATE_NAMES)[number] | undefined {
+    const entry = findEntry(this.#channels.get(toHex(friend)), messageId)
+    return entry && STATE_NAMES[entry.state]
+  }
+
+  /** Whether something for this friend lies neither at a relay nor was handed to anybody on gossip. */
+  hasUnplaced(friend: Uint8Array): boolean {
+    const channel = this.#channels.get(toHex(friend))
+    if (!channel) return false
+    const wanted = Math.min(limits.MAX_CUSTODY_RELAYS, channel.relays.length)
+    return [...channel.entries.values()].some((entry) => entry.receipts.length < wanted)
+  }
+
+  isOnline(friend: Uint8Array): boolean {
+    const channel = this.#channels.get(toHex(friend))
+    return channel !== undefined && channel.lastHeard > 0 && this.#init.clock.now() - channel.lastHeard < ONLINE_MS
+  }
+
+  /** Runs `work` while nothing else of this friend is worked on. */
+  async exclusively<T>(friend: Uint8Array, work: () => Promise<T>): Promise<T> {
+    return await this.#queue.run(toHex(friend), work)
+  }
+
+  // ---- out ----
+
+  /**
+   * Makes a message durable and hands it to the network. The draft is made while the friend's queue is held.
+   * @throws UsageError `TOO_MANY` above 1000 unacknowledged messages, `TOO_LONG`
+   */
+  async send(friend: Uint8Array, makeDraft: () => Draft): Promise<{ messageId: Uint8Array }> {
+    return await this.exclusively(friend, async () => {
+      const channel = this.#channels.get(toHex(friend))
+      if (!channel) throw new UsageError('NOT_A_FRIEND', 'there is no session with this contact')
+      if (this.unacknowledged(friend) >= limits.MAX_UNACKNOWLEDGED_PER_FRIEND) {
+        throw new UsageError('TOO_MANY', `${limits.MAX_UNACKNOWLEDGED_PER_FRIEND} messages wait for this friend already`, {
+          hint: 'they are delivered when the friend comes back; send again then',
+        })
+      }
+      return await this.#sendDraft(channel, makeDraft())
+    })
+  }
+
+  async #sendDraft(channel: Channel, draft: Draft): Promise<{ messageId: Uint8Array }> {
+    const { journal, clock } = this.#init
+    const tx = new Transaction()
+    const { messageId, encoded, riding } = this.#sealer.payload(channel, draft)
+    const number = channel.nextNumber++
+    const created = Math.floor(clock.now() / 1000)
+    let entry: OutboxEntry = {
+      number,
+      messageId,
+      type: draft.type,
+      created,
+      expires: created + draft.lifetime,
+      state: 0,
+      published: 0,
+      receipts: [],
+      reference: draft.reference(messageId),
+    }
+    const lane = sendingLane(channel)
+    let envelope: Uint8Array | undefined
+    if (lane) {
+      const sealed = await this.#sealer.seal(tx, channel, lane, entry, encoded)
+      entry = sealed.entry
+      envelope = sealed.envelope
+    }
+    putEntry(tx, channel.friend, entry)
+    putBody(tx, channel.friend, number, encoded, envelope)
+    for (const id of riding) tx.delete(TABLE.receiptDue, channel.friend, this.#init.store.blind(id))
+    draft.record(tx, messageId, encoded)
+    tx.afterCommit(() => {
+      channel.entries.set(number, entry)
+      const gone = new Set(riding.map(toHex))
+      channel.receiptsDue = channel.receiptsDue.filter((id) => !gone.has(toHex(id)))
+    })
+    await journal.commit(tx)
+    if (lane && envelope) this.#handOver(channel, lane, entry, envelope)
+    return { messageId }
+  }
+
+  #handOver(channel: Channel, lane: Lane, entry: OutboxEntry, envelope: Uint8Array): void {
+    this.#init.courier.nudge(laneName(channel, lane))
+    this.#publish(channel, entry.number, envelope)
+  }
+
+  /** Best effort: a failure only means that the relays are the only way. */
+  #publish(channel: Channel, number: number, envelope: Uint8Array): void {
+    const { network, clock, bucketBits, gossip, logger } = this.#init
+    if (!gossip) return
+    network
+      .publish(topicOf(channel.friend, bucketBits), envelope)
+      .then(async (recipients) => {
+        if (recipients === 0 || this.#stopped) return
+        await this.#progress(channel, number, (entry) => ({ ...entry, published: clock.now() }))
+      })
+      .catch((error: unknown) => logger.warn('recording a publication failed', { problem: describe(error) }))
+  }
+
+  /** Changes an entry that is still there, and says so when its state changed. */
+  async #progress(channel: Channel, number: number, change: (entry: OutboxEntry) => OutboxEntry): Promise<void> {
+    await this.exclusively(channel.friend, async () => {
+      const old = channel.entries.get(number)
+      if (!old) return
+      const changed = change(old)
+      const entry = { ...changed, state: Math.max(old.state, this.#stateReached(channel, changed)) }
+      const tx = new Transaction()
+      if (entry.type === PAYLOAD_TYPE.receipt && entry.state === STATE_NAMES.indexOf('custody')) {
+        deleteEntry(tx, channel.friend, number)
+        tx.afterCommit(() => channel.entries.delete(number))
+      } else {
+        putEntry(tx, channel.friend, entry)
+        tx.afterCommit(() => channel.entries.set(number, entry))
+        if (entry.state !== old.state && entry.type === PAYLOAD_TYPE.text) {
+          tx.event('state', {
+            messageId: toHex(entry.messageId),
+            state: STATE_NAMES[entry.state]!,
+            receipts: entry.receipts.length,
+          })
+        }
+      }
+      await this.#init.journal.commit(tx)
+    })
+  }
+
+  #stateReached(channel: Channel, entry: OutboxEntry): number {
+    const wanted = Math.min(limits.MAX_CUSTODY_RELAYS, channel.relays.length)
+    if (wanted > 0 && entry.receipts.length >= wanted) return STATE_NAMES.indexOf('custody')
+    return entry.receipts.length > 0 || entry.published > 0 ? STATE_NAMES.indexOf('sent') : 0
+  }
+
+  /** Messages that were written before there was a session are sealed in the first one. */
+  #sealWaiting(channel: Channel): void {
+    this.exclusively(channel.friend, async () => {
+      for (const entry of [...channel.entries.values()]) {
+        if (!entry.lane || this.#isDead(entry)) await this.#sealAgain(channel, entry)
+      }
+    }).catch((error: unknown) => this.#init.logger.warn('sealing failed', { problem: describe(error) }))
+  }
+
+  async #sealAgain(channel: Channel, old: OutboxEntry): Promise<void> {
+    const lane = sendingLane(channel)
+    const body = await readBody(this.#init.store, channel.friend, old.number)
+    if (!lane || !body || this.#stopped) return
+    const tx = new Transaction()
+    const { entry, envelope } = await this.#sealer.seal(tx, channel, lane, { ...old, receipts: [] }, body.payload)
+    putEntry(tx, channel.friend, entry)
+    putBody(tx, channel.friend, entry.number, body.payload, envelope)
+    tx.afterCommit(() => channel.entries.set(entry.number, entry))
+    await this.#init.journal.commit(tx)
+    this.#handOver(channel, lane, entry, envelope)
+  }
+
+  /** The friend has these on disk: they leave the outbox. */
+  #acknowledged(tx: Transaction, channel: Channel, ids: readonly Uint8Array[]): void {
+    for (const id of ids) {
+      const entry = findEntry(channel, id)
+      if (!entry) continue
+      deleteEntry(tx, channel.friend, entry.number)
+      this.#init.handler.settled(tx, channel.friend, entry, 'delivered')
+      tx.afterCommit(() => channel.entries.delete(entry.number))
+    }
+  }
+
+  // ---- receipts ----
+
+  #scheduleReceipt(channel: Channel): void {
+    if (this.#stopped || this.#receiptTimers.has(channel.key)) return
+    const [low, high] = this.#init.receiptDelayMs
+    const delay = low + (high - low) * randomFraction(this.#init.random)
+    const timer = this.#init.clock.after(delay, () => {
+      this.#receiptTimers.delete(channel.key)
+      this.#sendReceipt(channel).catch((error: unknown) =>
+        this.#init.logger.warn('sending a receipt failed', { problem: describe(error) }),
+      )
+    })
+    this.#receiptTimers.set(channel.key, timer)
+  }
+
+  async #sendReceipt(channel: Channel): Promise<void> {
+    await this.exclusively(channel.friend, async () => {
+      if (this.#channels.get(channel.key) !== channel || channel.receiptsDue.length === 0) return
+      await this.#sendDraft(channel, {
+        type: PAYLOAD_TYPE.receipt,
+        conversation: new Uint8Array(16),
+        lamport: 0,
+        parents: [],
+        body: new Uint8Array(0),
+        lifetime: limits.MAX_ENVELOPE_DAYS * DAY,
+        reference: () => new Uint8Array(0),
+        record: () => undefined,
+      })
+    })
+    if (channel.receiptsDue.length > 0) this.#scheduleReceipt(channel)
+  }
+
+  // ---- in ----
+
+  /** An envelope that the gossip gate admitted: whose is it? Synchronous; what is nobody's is forgotten. */
+  gossip(bytes: Uint8Array, envelope: Envelope): void {
+    for (const channel of this.#channels.values()) {
+      const lane = channel.lanes.find((candidate) => candidate.window.lookup(envelope.tag) !== undefined)
+      if (!lane) continue
+      // the relays hold what is ignored here
+      if (this.#gossipQueued >= limits.MAX_GOSSIP_QUEUE) return
+      this.#gossipQueued++
+      const mail: InboundMail = { bytes: bytes.slice(), via: 'gossip' }
+      this.#receive(channel, lane, [mail])
+        .catch((error: unknown) => this.#init.logger.warn('receiving failed', { problem: describe(error) }))
+        .finally(() => this.#gossipQueued--)
+      return
+    }
+  }
+
+  async #receive(channel: Channel, lane: Lane, mail: InboundMail[]): Promise<boolean[]> {
+    const done: boolean[] = []
+    for (let i = 0; i < mail.length; i += limits.MAX_BATCH_ENVELOPES) {
+      const part = mail.slice(i, i + limits.MAX_BATCH_ENVELOPES)
+      done.push(
+        ...(await this.exclusively(channel.friend, async () => {
+          if (this.#stopped || !channel.lanes.includes(lane)) return part.map(() => false)
+          return await this.#inbox.receive(channel, lane, part)
+        })),
+      )
+    }
+    return done
+  }
+
+  /** Something authentic came: the friend is there, so what waits is worth another try now. */
+  #heard(channel: Channel): void {
+    const now = this.#init.clock.now()
+    const wasOnline = this.isOnline(channel.friend)
+    channel.lastHeard = now
+    if (wasOnline) return
+    for (const lane of channel.lanes) this.#init.courier.hurry(laneName(channel, lane))
+    for (const entry of channel.entries.values()) {
+      if (entry.published === 0 || now - entry.published < REPUBLISH_MS) continue
+      readBody(this.#init.store, channel.friend, entry.number)
+        .then((body) => body?.envelope && this.#publish(channel, entry.number, body.envelope))
+        .catch((error: unknown) => this.#init.logger.warn('publishing again failed', { problem: describe(error) }))
+    }
+  }
+
+  // ---- lanes ----
+
+  #openLane(channel: Channel, lane: Lane): void {
+    this.#init.reader.watch({
+      name: laneName(channel, lane),
+      kind: KIND.friend,
+      keysAt: (server) => {
+        const { writer, reader } = friendMailbox(lane.mailboxIn, server)
+        return { writer: writer.public, reader }
+      },
+      receive: async (copies) => {
+        const opened = copies.map((copy) => this.#inbox.openCopy(lane, copy))
+        const mail = opened.filter((one) => one !== undefined)
+        const done = await this.#receive(channel, lane, mail)
+        // a copy that does not open was not written by the friend: it goes
+        return opened.map((one) => (one === undefined ? true : done[mail.indexOf(one)]!))
+      },
+    })
+    this.#consign(channel, lane)
+  }
+
+  #consign(channel: Channel, lane: Lane): void {
+    this.#init.courier.set({
+      name: laneName(channel, lane),
+      kind: KIND.friend,
+      servers: channel.relays.slice(0, limits.MAX_CUSTODY_RELAYS),
+      keysAt: (server) => friendMailbox(lane.mailboxOut, server),
+      pending: async (server, limit) => {
+        const waiting = [...channel.entries.values()].filter(
+          (entry) =>
+            entry.lane !== undefined &&
+            equal(entry.lane, lane.id) &&
+            !entry.receipts.some((receipt) => equal(receipt.server, server)),
+        )
+        const parcels = await Promise.all(
+          waiting.slice(0, limit).map(async (entry) => {
+            const body = await readBody(this.#init.store, channel.friend, entry.number)
+            return body?.envelope && { id: entry.number, bytes: body.envelope, expires: entry.expiryDay! * DAY }
+          }),
+        )
+        return parcels.filter((parcel) => parcel !== undefined)
+      },
+      stored: async (server, number, receipt) => {
+        await this.#progress(channel, number, (entry) => ({
+          ...entry,
+          receipts: [...entry.receipts, { server, receipt }],
+        }))
+      },
+    })
+  }
+
+  // ---- expiry ----
+
+  #isDead(entry: OutboxEntry): boolean {
+    return entry.expiryDay !== undefined && entry.expiryDay * DAY <= this.#init.protocolTime()
+  }
+
+  #scheduleSweep(): void {
+    this.#sweep = this.#init.clock.after(SWEEP_MS, () => {
+      for (const channel of this.#channels.values()) {
+        this.#sweepChannel(channel).catch((error: unknown) =>
+          this.#init.logger.warn('sweeping failed', { problem: describe(error) }),
+        )
+      }
+      this.#inbox.sweep().catch((error: unknown) => this.#init.logger.warn('sweeping failed', { problem: describe(error) }))
+      this.#scheduleSweep()
+    })
+  }
+
+  /** Seals again what expired unacknowledged; gives up what outlived its own lifetime. */
+  async #sweepChannel(channel: Channel): Promise<void> {
+    const now = this.#init.protocolTime()
+    await this.exclusively(channel.friend, async () => {
+      for (const entry of [...channel.entries.values()]) {
+        if (entry.expires <= now) {
+          const tx = new Transaction()
+          deleteEntry(tx, channel.friend, entry.number)
+          this.#init.handler.settled(tx, channel.friend, entry, 'expired', 'it was not acknowledged in its lifetime')
+          tx.afterCommit(() => channel.entries.delete(entry.number))
+          await this.#init.journal.commit(tx)
+        } else if (this.#isDead(entry)) {
+          await this.#sealAgain(channel, entry)
+        }
+      }
+    })
+  }
+}
+
+const STATE_NAMES = ['queued', 'sent', 'custody'] as const
+
+function laneName(channel: Channel, lane: Lane): string {
+  return `${channel.key}/${toHex(lane.id)}`
+}
+
+function findEntry(channel: Channel | undefined, messageId: Uint8Array): OutboxEntry | undefined {
+  return channel && [...channel.entries.values()].find((entry) => equal(entry.messageId, messageId))
+}
+
+/** The text of an error, for the log. */
+export function describe(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown'
+}

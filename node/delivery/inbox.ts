@@ -1,0 +1,210 @@
+/**
+ * The receiving half of delivery (PROTOCOL 4, 6 and 8): opens envelopes of one friend on a copy of the session, drops what
+ * was seen, hands what is new upwards, and writes it all as one batch. What does not open changes no byte.
+ */
+import { concat, readUint, toHex, u16 } from '../crypto/bytes.ts'
+import { ForgedError, PeerError } from '../errors.ts'
+import { friendMailbox, openCopy } from '../mailbox/keys.ts'
+import { TABLE } from '../ports.ts'
+import { openEnvelope } from '../session/triple-ratchet.ts'
+import { type SessionState, wipeReplaced } from '../session/session-state.ts'
+import { decodeEnvelope, ENVELOPE_PREFIX_BYTES, envelopeId } from '../wire/envelope.ts'
+import { MAX_PAYLOAD_BYTES, PAYLOAD_TYPE, type Payload, payload as payloadShape, payloadMessageId } from '../wire/payload.ts'
+import { bytes, decode, encode, struct, uint } from '../wire/schema.ts'
+import { type Channel, type Lane, putLane } from './channel.ts'
+import type { DeliveryInit, IncomingPayload, Via } from './delivery.ts'
+import { Transaction } from './journal.ts'
+import type { Mail } from './mail-reader.ts'
+
+/** An envelope on its way in. */
+export interface InboundMail {
+  bytes: Uint8Array
+  via: Via
+}
+
+export interface InboxHooks {
+  acknowledged: (tx: Transaction, channel: Channel, ids: readonly Uint8Array[]) => void
+  /** Something authentic came. */
+  heard: (channel: Channel) => void
+  receiptDue: (channel: Channel) => void
+}
+
+const NO_SCOPE = new Uint8Array(0)
+const seenRow = struct({ messageId: [1, bytes(16)], at: [2, uint()] })
+/** An envelope that comes by gossip again this long after it was read tells that the receipt was lost. */
+const REPEAT_MS = 60_000
+/** Envelopes between two yields: opening one takes about a millisecond. */
+const YIELD_EVERY = 8
+
+/** What one batch has gathered so far. */
+interface Batch {
+  tx: Transaction
+  session: SessionState
+  highestTag: number
+  seen: Set<string>
+  messages: Set<string>
+  due: Uint8Array[]
+  opened: number
+}
+
+export class Inbox {
+  readonly #init: DeliveryInit
+  readonly #hooks: InboxHooks
+
+  constructor(init: DeliveryInit, hooks: InboxHooks) {
+    this.#init = init
+    this.#hooks = hooks
+  }
+
+  /** The envelope in a copy; undefined when the friend did not write it. */
+  openCopy(lane: Lane, mail: Mail): InboundMail | undefined {
+    try {
+      return { bytes: openCopy(friendMailbox(lane.mailboxIn, mail.server).copyKey, mail.copy), via: 'relay' }
+    } catch (error) {
+      if (error instanceof ForgedError) return undefined
+      throw error
+    }
+  }
+
+  /**
+   * Reads envelopes of one lane and writes them as one batch; the caller holds the friend's queue.
+   * True for each that needs no second try: it is on the disk, was there before, or can never be read.
+   */
+  async receive(channel: Channel, lane: Lane, mail: InboundMail[]): Promise<boolean[]> {
+    const before = lane.session
+    const batch: Batch = {
+      tx: new Transaction(),
+      session: before,
+      highestTag: lane.window.highest,
+      seen: new Set(),
+      messages: new Set(),
+      due: [],
+      opened: 0,
+    }
+    const done: boolean[] = []
+    try {
+      for (const [i, one] of mail.entries()) {
+        done.push(await this.#read(channel, lane, batch, one))
+        if (i % YIELD_EVERY === YIELD_EVERY - 1) await this.#init.clock.yield()
+      }
+    } catch (error) {
+      batch.tx.rolledBack()
+      throw error
+    }
+    await this.#commit(channel, lane, batch, before)
+    return done
+  }
+
+  /** Forgets the envelopes that nobody may bring again. */
+  async sweep(): Promise<void> {
+    const today = Math.floor(this.#init.protocolTime() / 86_400)
+    const rows = await this.#init.store.list({ table: TABLE.seen, scope: NO_SCOPE, to: u16(today - 1), limit: 5000 })
+    const tx = new Transaction()
+    for (const { position } of rows) {
+      if (readUint(position, 0, 2) < today - 1) tx.delete(TABLE.seen, NO_SCOPE, position)
+    }
+    await this.#init.journal.commit(tx)
+  }
+
+  async #commit(channel: Channel, lane: Lane, batch: Batch, before: SessionState): Promise<void> {
+    const { tx } = batch
+    for (const id of batch.due) {
+      tx.put(TABLE.receiptDue, channel.friend, this.#init.store.blind(id), id)
+    }
+    if (batch.opened > 0) {
+      const progress = { session: batch.session, tagCounter: lane.tagCounter, highestTag: batch.highestTag }
+      putLane(tx, channel.friend, lane, progress)
+      if (before.confirmed === 0) this.#init.handler.confirmed(tx, channel.friend)
+    }
+    tx.afterCommit(() => {
+      lane.session = batch.session
+      lane.window.seen(batch.highestTag)
+      const known = new Set(channel.receiptsDue.map(toHex))
+      channel.receiptsDue.push(...batch.due.filter((id) => !known.has(toHex(id))))
+    })
+    await this.#init.journal.commit(tx)
+    if (batch.opened > 0) {
+      wipeReplaced(before, batch.session)
+      this.#hooks.heard(channel)
+    }
+    if (batch.due.length > 0) this.#hooks.receiptDue(channel)
+  }
+
+  async #read(channel: Channel, lane: Lane, batch: Batch, mail: InboundMail): Promise<boolean> {
+    let expiryDay: number
+    let body: Uint8Array
+    try {
+      ;({ expiryDay, body } = decodeEnvelope(mail.bytes))
+    } catch (error) {
+      if (error instanceof PeerError) return true
+      throw error
+    }
+    const eid = envelopeId(mail.bytes)
+    if (batch.seen.has(toHex(eid))) return true
+    const position = concat(u16(expiryDay), this.#init.store.blind(eid))
+    const seen = await this.#init.store.get({ table: TABLE.seen, scope: NO_SCOPE, position })
+    if (seen) {
+      this.#repeatReceipt(batch, mail, decode(seenRow, seen, 64))
+      return true
+    }
+    const opened = this.#open(lane, batch.session, mail.bytes, body)
+    if (!opened) return false
+    batch.opened++
+    batch.session = opened.session
+    batch.highestTag = Math.max(batch.highestTag, opened.header.tagCounter)
+    batch.seen.add(toHex(eid))
+    const messageId = payloadMessageId(opened.payload)
+    const now = this.#init.clock.now()
+    batch.tx.put(TABLE.seen, NO_SCOPE, position, encode(seenRow, { messageId, at: now }))
+    const payload = readPayload(opened.payload)
+    await this.#accept(channel, batch, {
+      messageId,
+      payload,
+      encoded: opened.payload,
+      via: mail.via,
+      receivedAt: now,
+    })
+    return true
+  }
+
+  #open(lane: Lane, session: SessionState, envelope: Uint8Array, body: Uint8Array) {
+    try {
+      return openEnvelope(session, {
+        prefix: envelope.subarray(0, ENVELOPE_PREFIX_BYTES),
+        body,
+        now: Math.floor(this.#init.clock.now() / 1000),
+      })
+    } catch (error) {
+      if (!(error instanceof ForgedError) && !(error instanceof PeerError)) throw error
+      // on gossip anybody may copy a tag; in a mailbox only the friend writes, and the copy stays there for another try
+      this.#init.logger.debug('envelope does not open', { lane: toHex(lane.id) })
+      return undefined
+    }
+  }
+
+  async #accept(channel: Channel, batch: Batch, incoming: IncomingPayload): Promise<void> {
+    const { payload, messageId } = incoming
+    if (payload?.acknowledged) this.#hooks.acknowledged(batch.tx, channel, payload.acknowledged)
+    if (payload) this.#init.handler.heads(channel.friend, payload.mine, payload.yours)
+    if (payload?.type === PAYLOAD_TYPE.receipt) return
+    batch.due.push(messageId)
+    const name = toHex(messageId)
+    if (batch.messages.has(name) || (await this.#init.handler.isKnown(messageId))) return
+    batch.messages.add(name)
+    await this.#init.handler.prepare(channel.friend, incoming)
+    this.#init.handler.apply(batch.tx, channel.friend, incoming)
+  }
+
+  #repeatReceipt(batch: Batch, mail: InboundMail, seen: { messageId: Uint8Array; at: number }): void {
+    if (mail.via === 'gossip' && this.#init.clock.now() - seen.at > REPEAT_MS) batch.due.push(seen.messageId)
+  }
+}
+
+/** Undefined for what this version cannot read: it is authentic, so it is kept and shown as unsupported. */
+function readPayload(encoded: Uint8Array): Payload | undefined {
+  try {
+    return decode(payloadShape, encoded, MAX_PAYLOAD_BYTES)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * A contact: somebody who asked, was asked, is or was a friend, or is blocked (PROTOCOL 7). Plain data, replaced whole at
+ * each durable step, with its form at rest.
+ */
+import { toHex } from '../crypto/bytes.ts'
+import { idToText } from '../identity/root.ts'
+import * as limits from '../limits.ts'
+import { type Store, TABLE } from '../ports.ts'
+import { decodeIncomingRequest, decodeOutgoingRequest, encodeIncomingRequest, encodeOutgoingRequest } from '../session/pending-request.ts'
+import type { IncomingRequest, OutgoingRequest } from '../session/pending-request.ts'
+import type { Transaction } from '../delivery/journal.ts'
+import { MAX_INVITE_BYTES } from '../wire/invite.ts'
+import { hash32, head, type Head, peerIdBytes, relays } from '../wire/records.ts'
+import { bytes, bytesBetween, decode, encode, list, optional, struct, text, uint } from '../wire/schema.ts'
+
+export const CONTACT_STATE = ['none', 'outgoing', 'incoming', 'accepted', 'friend', 'blocked'] as const
+export type ContactStateName = (typeof CONTACT_STATE)[number]
+
+/** A request of ours that is not answered yet. */
+export interface Asked {
+  /** The encoded invite. */
+  invite: Uint8Array
+  /** Secret of the mailbox in which the answer will lie, 32 bytes. */
+  replySecret: Uint8Array
+  /** Built once the friend's records were found; undefined before. */
+  leg?: OutgoingRequest
+  /** Servers at which the leg lies. */
+  sentTo: Uint8Array[]
+  note: string
+}
+
+/** A request of theirs that waits for the person. */
+export interface Asking {
+  request: IncomingRequest
+  /** Invite that it came through, 8 bytes. */
+  inviteId: Uint8Array
+  /** Milliseconds. */
+  receivedAt: number
+}
+
+/** Our leg 2, until the friend's first message shows that it arrived. */
+export interface Reply {
+  leg: Uint8Array
+  secret: Uint8Array
+  relays: string[]
+  storedAt: Uint8Array[]
+}
+
+export interface Contact {
+  /** 32 bytes. */
+  id: Uint8Array
+  state: ContactStateName
+  /** What the person calls them; empty before anything is known. */
+  petname: string
+  /** What they call themselves. */
+  name: string
+  verified: boolean
+  /** Identity record as it was last believed, and its head. */
+  record?: Uint8Array
+  pin?: Head
+  /** Highest rekey number of this friendship. */
+  rekey: number
+  asked?: Asked
+  asking?: Asking
+  reply?: Reply
+}
+
+const askedShape = struct({
+  invite: [1, bytesBetween(1, MAX_INVITE_BYTES)],
+  replySecret: [2, bytes(32)],
+  leg: [3, optional(bytesBetween(1, 16384))],
+  sentTo: [4, list(peerIdBytes, limits.MAX_RELAYS)],
+  note: [5, text(limits.MAX_NOTE_BYTES)],
+})
+const askingShape = struct({ request: [1, bytesBetween(1, 16384)], inviteId: [2, bytes(8)], receivedAt: [3, uint()] })
+const replyShape = struct({
+  leg: [1, bytes(limits.LEG_BYTES)],
+  secret: [2, bytes(32)],
+  relays: [3, relays],
+  storedAt: [4, list(peerIdBytes, limits.MAX_RELAYS)],
+})
+const contactRow = struct({
+  id: [1, hash32],
+  state: [2, uint(CONTACT_STATE.length - 1)],
+  petname: [3, text(limits.MAX_NAME_BYTES)],
+  name: [4, text(limits.MAX_NAME_BYTES)],
+  verified: [5, uint(1)],
+  record: [6, optional(bytesBetween(1, limits.MAX_RECORD_BYTES))],
+  pin: [7, optional(head)],
+  rekey: [8, uint()],
+  asked: [9, optional(askedShape)],
+  asking: [10, optional(askingShape)],
+  reply: [11, optional(replyShape)],
+})
+const MAX_CONTACT_BYTES = 65536
+const NO_SCOPE = new Uint8Array(0)
+
+export function contactKey(id: Uint8Array): string {
+  return toHex(id)
+}
+
+export function newContact(id: Uint8Array): Contact {
+  return { id, state: 'none', petname: '', name: '', verified: false, rekey: 0 }
+}
+
+export function putContact(tx: Transaction, store: Store, contact: Contact): void {
+  const { asked, asking } = contact
+  const value = encode(contactRow, {
+    ...contact,
+    state: CONTACT_STATE.indexOf(contact.state),
+    verified: contact.verified ? 1 : 0,
+    asked: asked && { ...asked, leg: asked.leg && encodeOutgoingRequest(asked.leg) },
+    asking: asking && { ...asking, request: encodeIncomingRequest(asking.request) },
+  })
+  tx.put(TABLE.contact, NO_SCOPE, store.blind(contact.id), value)
+}
+
+export async function loadContacts(store: Store): Promise<Contact[]> {
+  const rows = await store.list({ table: TABLE.contact, scope: NO_SCOPE, limit: 10_000 })
+  return rows.map(({ value }) => {
+    const { asked, asking, ...row } = decode(contactRow, value, MAX_CONTACT_BYTES)
+    return {
+      ...row,
+      state: CONTACT_STATE[row.state]!,
+      verified: row.verified === 1,
+      ...(asked && { asked: { ...asked, leg: asked.leg && decodeOutgoingRequest(asked.leg) } }),
+      ...(asking && { asking: { ...asking, request: decodeIncomingRequest(asking.request) } }),
+    }
+  })
+}
+
+/** The contacts that `who` may mean: exact petname, else ID, else prefix of an ID of at least 8 characters. */
+export function findContacts(contacts: Iterable<Contact>, who: string): Contact[] {
+  const all = [...contacts]
+  const named = all.filter((contact) => contact.petname !== '' && contact.petname === who)
+  if (named.length > 0) return named
+  if (who.length < 8) return []
+  return all.filter((contact) => idToText(contact.id).startsWith(who.toLowerCase()))
+}
+
+/** A petname that nobody else has, made from what they call themselves. */
+export function freePetname(contacts: Iterable<Contact>, wanted: string, id: Uint8Array): string {
+  const name = wanted.trim()
+  const taken = new Set([...contacts].filter((contact) => contactKey(contact.id) !== contactKey(id)).map((c) => c.petname))
+  if (name !== '' && !taken.has(name)) return name
+  const suffix = idToText(id).slice(5, 13)
+  return name === '' ? suffix : `${[...name].slice(0, 12).join('')}-${suffix}`
+}

@@ -1,0 +1,631 @@
+/**
+ * Friendship (PROTOCOL 7): who may write to whom, and with which keys. States none, outgoing, incoming, accepted, friend,
+ * blocked; each change one durable step. Requests go out from here, come in here, and become sessions that delivery carries.
+ * Nothing that a stranger claims is shown before both ciphertexts of the request opened, or believed before the person
+ * accepted.
+ */
+import { seal, open } from '../crypto/aead.ts'
+import { equal, toHex, utf8 } from '../crypto/bytes.ts'
+import { hmacSha256 } from '../crypto/hash.ts'
+import { L } from '../crypto/labels.ts'
+import { Backoff } from '../delivery/backoff.ts'
+import type { Courier } from '../delivery/courier.ts'
+import { type Delivery, describe } from '../delivery/delivery.ts'
+import { type Journal, Transaction } from '../delivery/journal.ts'
+import type { Mail, MailReader } from '../delivery/mail-reader.ts'
+import type { ServerPool } from '../delivery/server-pool.ts'
+import type { Directory } from '../directory/directory.ts'
+import { ForgedError, KithError, PeerError, UsageError } from '../errors.ts'
+import { checkInviteExpiry, decodeInvite } from '../identity/invite.ts'
+import { compareHeads, type IdentityView, readIdentityRecord } from '../identity/records.ts'
+import { idFromText, idToText } from '../identity/root.ts'
+import { safetyNumber } from '../identity/safety-number.ts'
+import * as limits from '../limits.ts'
+import { friendMailbox, inviteMailbox, KIND, openCopy } from '../mailbox/keys.ts'
+import { type Clock, type Logger, type Network, type Random, type Store, TABLE, type Timer } from '../ports.ts'
+import { acceptRequest, openLeg2 } from '../session/leg2.ts'
+import { createLeg1, openLeg1 } from '../session/leg1.ts'
+import type { IncomingRequest } from '../session/pending-request.ts'
+import { type Invite, invite as inviteShape, MAX_INVITE_BYTES } from '../wire/invite.ts'
+import type { ProfileBody } from '../wire/payload.ts'
+import type { Head } from '../wire/records.ts'
+import { decode, encode, struct, uint } from '../wire/schema.ts'
+import {
+  type Contact,
+  contactKey,
+  findContacts,
+  freePetname,
+  loadContacts,
+  newContact,
+  putContact,
+} from './contact.ts'
+import { Invites, type OwnInvite } from './invites.ts'
+import type { Self } from './self.ts'
+
+export interface FriendshipInit {
+  self: Self
+  journal: Journal
+  store: Store
+  clock: Clock
+  random: Random
+  logger: Logger
+  network: Network
+  directory: Directory
+  pool: ServerPool
+  reader: MailReader
+  courier: Courier
+  /** Own relays, where this person reads mail. */
+  relays: readonly string[]
+  /** Seconds. */
+  protocolTime: () => number
+  /** Sends what a new friend has to know first; never waits for the network. */
+  greet: (friend: Uint8Array) => Promise<void>
+}
+
+const NO_SCOPE = new Uint8Array(0)
+const DAY = 86_400
+/** Tries to find somebody's records and to leave a request: often at first, for the person waits; hourly in the end. */
+const RETRY = { baseMs: 1000, maxMs: 3_600_000 }
+/** A request that lies at the relays is left there again, since one of them may have lost it. */
+const REPEAT_MS = DAY * 1000
+const SERVER_TIMEOUT_MS = 15_000
+const replayRow = struct({ until: [1, uint()] })
+
+export class Friendship {
+  readonly #init: FriendshipInit
+  readonly #contacts = new Map<string, Contact>()
+  readonly #drives = new Map<string, { backoff: Backoff; timer: Timer | undefined; running: boolean }>()
+  readonly invites: Invites
+  #delivery: Delivery | undefined
+  #stopped = false
+
+  constructor(init: FriendshipInit) {
+    this.#init = init
+    this.invites = new Invites({ ...init, onRequest: (own, leg) => this.#receiveRequest(own, leg) })
+  }
+
+  /** Reads all contacts and goes on with what was under way. Delivery starts with the IDs in the answer. */
+  async load(delivery: Delivery): Promise<Uint8Array[]> {
+    this.#delivery = delivery
+    for (const contact of await loadContacts(this.#init.store)) {
+      this.#contacts.set(contactKey(contact.id), contact)
+      if (contact.pin) this.#init.directory.pin(contact.id, contact.pin, contact.record)
+    }
+    return [...this.#contacts.values()].filter((one) => one.state === 'friend' || one.state === 'accepted').map((one) => one.id)
+  }
+
+  async start(): Promise<void> {
+    await this.invites.start()
+    for (const contact of this.#contacts.values()) {
+      if (contact.reply) this.#dispatchReply(contact)
+      if (contact.asked) this.#driveRequest(contact.id)
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const drive of this.#drives.values()) drive.timer?.cancel()
+  }
+
+  // ---- looking ----
+
+  all(): Contact[] {
+    return [...this.#contacts.values()]
+  }
+
+  get(id: Uint8Array): Contact | undefined {
+    return this.#contacts.get(contactKey(id))
+  }
+
+  /** @throws UsageError `UNKNOWN_FRIEND` or `AMBIGUOUS` */
+  resolve(who: string): Contact {
+    const found = findContacts(this.#contacts.values(), who)
+    if (found.length > 1) {
+      throw new UsageError('AMBIGUOUS', `${found.length} contacts match`, { hint: 'give more of the ID' })
+    }
+    const [contact] = found
+    if (!contact) throw new UsageError('UNKNOWN_FRIEND', 'no contact matches', { hint: '`kith friends` lists them' })
+    return contact
+  }
+
+  headsFor(friend: Uint8Array): { mine: Head; yours: Head | undefined } {
+    return { mine: this.#init.self.head, yours: this.get(friend)?.pin }
+  }
+
+  /** 60 digits that are the same on both sides. @throws UsageError `WRONG_STATE` before the other's record is known */
+  safetyNumber(contact: Contact): string {
+    if (!contact.record) {
+      throw new UsageError('WRONG_STATE', 'there is no safety number before the other answered')
+    }
+    const theirs = readIdentityRecord(contact.record)
+    const { self } = this.#init
+    return safetyNumber({ root: self.root, id: self.id }, { root: theirs.root, id: theirs.id })
+  }
+
+  // ---- what the person does ----
+
+  /**
+   * Asks somebody to be friends.
+   * @throws UsageError `BAD_INVITE`, `INVITE_EXPIRED`, `INVITE_NEEDED`, `WRONG_STATE`, `NO_RELAY`, `TOO_LONG`
+   */
+  async add(init: { target: string; petname?: string; note?: string }): Promise<Contact> {
+    const note = init.note ?? ''
+    if (utf8(note).length > limits.MAX_NOTE_BYTES) {
+      throw new UsageError('TOO_LONG', `expected a note of at most ${limits.MAX_NOTE_BYTES} bytes`)
+    }
+    if (init.target.trim().toLowerCase().startsWith('kith1')) return await this.#addById(init.target, init.petname)
+    const invite = decodeInvite(init.target)
+    checkInviteExpiry(invite, this.#init.protocolTime())
+    return await this.#delivering.exclusively(invite.id, async () => {
+      const contact = this.#contactToAsk(invite.id)
+      if (contact.asking) return await this.#accept(contact, init.petname)
+      if (this.#init.relays.length === 0) {
+        throw new UsageError('NO_RELAY', 'without a relay nobody can answer', {
+          hint: 'add one: `kith config set relays ADDRESS`, then start again',
+        })
+      }
+      const asked = {
+        invite: encode(inviteShape, invite),
+        replySecret: this.#init.random.bytes(32),
+        sentTo: [],
+        note,
+      }
+      const petname = this.#checkPetname(init.petname ?? contact.petname, invite.id)
+      const changed: Contact = { ...contact, state: 'outgoing', petname, asked }
+      await this.#save(changed, (tx) => tx.event('contact', { id: idToText(contact.id), state: 'outgoing' }))
+      this.#driveRequest(contact.id)
+      return changed
+    })
+  }
+
+  /** Consents to a request. @throws UsageError `WRONG_STATE` when there is none */
+  async accept(contact: Contact, petname?: string): Promise<Contact> {
+    return await this.#delivering.exclusively(contact.id, async () => {
+      const current = this.get(contact.id) ?? contact
+      if (!current.asking) throw new UsageError('WRONG_STATE', 'there is no request of this contact to accept')
+      return await this.#accept(current, petname)
+    })
+  }
+
+  /** Refuses a request without a word. @throws UsageError `WRONG_STATE` when there is none */
+  async decline(contact: Contact): Promise<Contact> {
+    return await this.#delivering.exclusively(contact.id, async () => {
+      const current = this.get(contact.id) ?? contact
+      if (!current.asking) throw new UsageError('WRONG_STATE', 'there is no request of this contact to decline')
+      const state = current.state === 'incoming' ? 'none' : current.state
+      return await this.#save({ ...current, state, asking: undefined }, (tx) =>
+        tx.event('contact', { id: idToText(current.id), state }),
+      )
+    })
+  }
+
+  /** Ends it: keys and mailboxes go; the history stays. With `block` nothing of them is looked at any more. */
+  async end(contact: Contact, block: boolean): Promise<Contact> {
+    return await this.#delivering.exclusively(contact.id, async () => {
+      const current = this.get(contact.id) ?? contact
+      if (!block && current.state === 'none') throw new UsageError('WRONG_STATE', 'this contact is no friend')
+      const state = block ? 'blocked' : 'none'
+      const changed: Contact = {
+        id: current.id,
+        state,
+        petname: current.petname,
+        name: current.name,
+        verified: false,
+        rekey: current.rekey,
+        record: current.record,
+      }
+      await this.#save(changed, (tx) => {
+        this.#delivering.closeChannel(tx, current.id)
+        tx.event('contact', { id: idToText(current.id), state })
+      })
+      this.#init.directory.unpin(current.id)
+      this.#init.courier.remove(replyName(current.id))
+      this.#init.reader.unwatch(replyName(current.id), true)
+      return changed
+    })
+  }
+
+  /** Marks the safety number as compared. @throws UsageError `NOT_TRUSTED` when `number` is another one */
+  async verify(contact: Contact, number: string | undefined): Promise<Contact> {
+    if (number !== undefined && number.replaceAll(/\D/g, '') !== this.safetyNumber(contact)) {
+      throw new UsageError('NOT_TRUSTED', 'the safety numbers differ', {
+        hint: 'do not trust this contact: ask them, by another way, to read out their number again',
+      })
+    }
+    return await this.#delivering.exclusively(contact.id, async () => {
+      const current = this.get(contact.id) ?? contact
+      if (current.state !== 'friend' && current.state !== 'accepted') {
+        throw new UsageError('WRONG_STATE', 'only friends can be verified')
+      }
+      return await this.#save({ ...current, verified: true }, (tx) =>
+        tx.event('contact', { id: idToText(current.id), state: current.state, verified: true }),
+      )
+    })
+  }
+
+  // ---- what comes with messages ----
+
+  /** The friend proved to hold the session: from here on both are sure. */
+  confirmed(tx: Transaction, friend: Uint8Array): void {
+    const contact = this.get(friend)
+    if (!contact || contact.state === 'friend') return
+    this.#become(tx, contact)
+  }
+
+  /** The friend told us about themselves. */
+  applyProfile(tx: Transaction, friend: Uint8Array, profile: ProfileBody): void {
+    const contact = this.get(friend)
+    if (!contact) return
+    const changed = { ...contact, name: profile.name }
+    this.#put(tx, changed)
+    if (profile.relays.length > 0) this.#delivering.setRelays(tx, friend, profile.relays)
+    if (profile.name !== contact.name && contact.name !== '') {
+      tx.event('contact', { id: idToText(friend), state: contact.state, name: profile.name })
+    }
+  }
+
+  /** A head that is newer than our pin is looked up; one that we never signed is an alarm. */
+  heads(friend: Uint8Array, mine: Head, yours: Head | undefined): void {
+    const contact = this.get(friend)
+    if (yours && !this.#init.self.signed(yours)) {
+      this.#init.logger.warn('a friend saw a record of this identity that was not signed here')
+    }
+    if (contact?.pin && compareHeads(mine, contact.pin) > 0) this.#follow(contact.id)
+  }
+
+  #follow(id: Uint8Array): void {
+    const look = async (): Promise<void> => {
+      const found = await this.#init.directory.lookup(id)
+      if (!found || this.#stopped) return
+      await this.#delivering.exclusively(id, async () => {
+        const contact = this.get(id)
+        if (!contact?.pin || compareHeads(found.identity.head, contact.pin) <= 0) return
+        await this.#save({ ...contact, record: found.identity.bytes, pin: found.identity.head })
+        this.#init.directory.pin(id, found.identity.head, found.identity.bytes)
+      })
+    }
+    look().catch((error: unknown) => this.#init.logger.warn('following a record failed', { problem: describe(error) }))
+  }
+
+  // ---- asking ----
+
+  async #addById(target: string, petname: string | undefined): Promise<Contact> {
+    const id = idFromText(target)
+    return await this.#delivering.exclusively(id, async () => {
+      const contact = this.#contactToAsk(id)
+      if (contact.asking) return await this.#accept(contact, petname)
+      throw new UsageError('INVITE_NEEDED', 'this person takes requests by invite only', {
+        hint: 'ask them for the output of `kith invite`, and add that',
+      })
+    })
+  }
+
+  #contactToAsk(id: Uint8Array): Contact {
+    if (equal(id, this.#init.self.id)) throw new UsageError('BAD_INVITE', 'this invite is your own')
+    const contact = this.get(id) ?? newContact(id)
+    if (contact.state === 'friend' || contact.state === 'accepted') {
+      throw new UsageError('WRONG_STATE', 'you are friends already')
+    }
+    const friends = this.all().filter((one) => one.state !== 'none' && one.state !== 'blocked').length
+    if (friends >= limits.MAX_FRIENDS) throw new UsageError('TOO_MANY', `there are ${friends} contacts already`)
+    return contact
+  }
+
+  #checkPetname(petname: string, id: Uint8Array): string {
+    if (utf8(petname).length > limits.MAX_NAME_BYTES) {
+      throw new UsageError('TOO_LONG', `expected a petname of at most ${limits.MAX_NAME_BYTES} bytes`)
+    }
+    const taken = this.all().some((one) => one.petname === petname && petname !== '' && !equal(one.id, id))
+    if (taken) throw new UsageError('WRONG_STATE', 'another contact has this petname', { hint: 'choose one with --as' })
+    return petname
+  }
+
+  /** Takes a request of ours one step further, again and again until it is answered or its invite has ended. */
+  #driveRequest(id: Uint8Array): void {
+    const key = contactKey(id)
+    const drive = this.#drives.get(key) ?? {
+      backoff: new Backoff({ random: this.#init.random, ...RETRY }),
+      timer: undefined,
+      running: false,
+    }
+    this.#drives.set(key, drive)
+    drive.timer?.cancel()
+    if (drive.running || this.#stopped) return
+    drive.running = true
+    const again = (ms: number): void => {
+      drive.running = false
+      if (this.#stopped) return
+      drive.timer = this.#init.clock.after(ms, () => this.#driveRequest(id))
+    }
+    this.#stepRequest(id).then(
+      (next) => {
+        if (next === 'done') this.#drives.delete(key)
+        else if (next === 'sent') again(REPEAT_MS)
+        else again(drive.backoff.next())
+      },
+      (error: unknown) => {
+        this.#init.logger.debug('request not left yet', { problem: describe(error) })
+        again(drive.backoff.next())
+      },
+    )
+  }
+
+  async #stepRequest(id: Uint8Array): Promise<'done' | 'sent' | 'again'> {
+    const asked = this.get(id)?.asked
+    if (!asked) return 'done'
+    const invite = decode(inviteShape, asked.invite, MAX_INVITE_BYTES)
+    const now = this.#init.protocolTime()
+    if (!asked.leg || asked.leg.expires <= now) {
+      if (invite.expires <= now || !(await this.#buildLeg(id, invite))) return 'again'
+    }
+    this.#watchReply(id, asked.replySecret)
+    await this.#init.reader.ready(replyName(id))
+    await Promise.allSettled(invite.relays.map((address) => this.#leaveAt(id, invite, address)))
+    const sentTo = this.get(id)?.asked?.sentTo.length ?? 0
+    return sentTo >= invite.relays.length ? 'sent' : 'again'
+  }
+
+  async #buildLeg(id: Uint8Array, invite: Invite): Promise<boolean> {
+    const { directory, random, self, relays, protocolTime } = this.#init
+    const found = await directory.lookupFrom(id, invite.pin, invite.relays)
+    const prekey = found?.prekeys.toSorted((a, b) => b.head.seq - a.head.seq)[0]
+    if (!found || !prekey) return false
+    return await this.#delivering.exclusively(id, async () => {
+      const contact = this.get(id)
+      if (!contact?.asked) return false
+      const { outgoing } = createLeg1({
+        random: (length) => random.bytes(length),
+        now: Math.floor(protocolTime()),
+        self: { record: self.record.bytes, device: self.device, identitySecret: self.identitySecret },
+        peer: { record: found.identity.bytes, prekeyRecord: prekey.bytes },
+        request: {
+          replySecret: contact.asked.replySecret,
+          relays: [...relays],
+          rekey: contact.rekey,
+          name: self.name,
+          note: contact.asked.note,
+        },
+      })
+      await this.#save({
+        ...contact,
+        record: found.identity.bytes,
+        pin: found.identity.head,
+        asked: { ...contact.asked, leg: outgoing, sentTo: [] },
+      })
+      directory.pin(id, found.identity.head, found.identity.bytes)
+      return true
+    })
+  }
+
+  async #leaveAt(id: Uint8Array, invite: Invite, address: string): Promise<void> {
+    const leg = this.get(id)?.asked?.leg
+    if (!leg) return
+    // one plaintext under one nonce: the same bytes at every relay and every try
+    const nonce = hmacSha256(invite.seal, leg.leg).subarray(0, 24)
+    const sealed = seal(invite.seal, nonce, leg.leg, L('inviteSeal'))
+    const { writer, address: mailbox } = inviteMailbox(invite)
+    const server = await this.#init.pool.withServer(address, SERVER_TIMEOUT_MS, async ({ client, peerId }) => {
+      const answer = await client.request({ address: mailbox, writerSeed: writer.seed, leg: sealed, expires: leg.expires })
+      if (answer.status !== 'placed') throw new PeerError('REFUSED', `the relay answered request with ${answer.status}`)
+      return peerId
+    })
+    await this.#delivering.exclusively(id, async () => {
+      const contact = this.get(id)
+      if (!contact?.asked || contact.asked.sentTo.some((known) => equal(known, server))) return
+      await this.#save({ ...contact, asked: { ...contact.asked, sentTo: [...contact.asked.sentTo, server] } })
+    })
+  }
+
+  // ---- the answer ----
+
+  #watchReply(id: Uint8Array, secret: Uint8Array): void {
+    this.#init.reader.watch({
+      name: replyName(id),
+      kind: KIND.friend,
+      keysAt: (server) => {
+        const { writer, reader } = friendMailbox(secret, server)
+        return { writer: writer.public, reader }
+      },
+      receive: async (mail) => {
+        const done: boolean[] = []
+        for (const one of mail) done.push(await this.#receiveReply(id, secret, one))
+        return done
+      },
+    })
+  }
+
+  async #receiveReply(id: Uint8Array, secret: Uint8Array, mail: Mail): Promise<boolean> {
+    const friend = await this.#delivering.exclusively(id, async () => {
+      const contact = this.get(id)
+      if (!contact?.asked?.leg || this.#stopped) return undefined
+      const opened = openReply(contact.asked.leg, secret, mail, this.#init.self.identitySecret)
+      if (!opened) return undefined
+      const { accept, session, secrets } = opened
+      const tx = new Transaction()
+      this.#delivering.openChannel(tx, id, { session, secrets, relays: accept.relays })
+      // the one-time keys go in the batch that makes the session
+      this.#become(tx, { ...contact, name: accept.name, rekey: accept.rekey, asked: undefined })
+      await this.#init.journal.commit(tx)
+      return contact
+    })
+    if (friend) {
+      this.#init.reader.unwatch(replyName(id), true)
+      await this.#init.greet(id)
+    }
+    return true
+  }
+
+  // ---- being asked ----
+
+  async #receiveRequest(own: OwnInvite, sealed: Uint8Array): Promise<boolean> {
+    const { self, protocolTime, store } = this.#init
+    let opened: ReturnType<typeof openLeg1>
+    try {
+      opened = openLeg1({
+        leg: open(own.invite.seal, sealed, L('inviteSeal')),
+        now: Math.floor(protocolTime()),
+        findKeys: (device, prekeySeq, recordSeq) => self.findKeys(device, prekeySeq, recordSeq),
+        readRecord: (bytes) => requesterRecord(readIdentityRecord(bytes, { now: protocolTime() })),
+      })
+    } catch (error) {
+      if (!(error instanceof KithError)) throw error
+      this.#init.logger.debug('request dropped', { code: error.code })
+      return true
+    }
+    const { incoming, replayTag } = opened
+    if (equal(incoming.id, self.id)) return true
+    const replay = { table: TABLE.replay, scope: NO_SCOPE, position: store.blind(replayTag) }
+    return await this.#delivering.exclusively(incoming.id, async () => {
+      if (this.#stopped) return false
+      if (await store.get(replay)) return true
+      const contact = this.get(incoming.id) ?? newContact(incoming.id)
+      const tx = new Transaction()
+      const until = Math.floor(protocolTime()) + limits.PREKEY_DESTROYED_DAYS * DAY
+      tx.put(TABLE.replay, NO_SCOPE, replay.position, encode(replayRow, { until }))
+      if (contact.state === 'blocked' || !this.#hasRoom(own, contact)) {
+        await this.#init.journal.commit(tx)
+        return true
+      }
+      this.invites.put(tx, { ...own, used: own.used + 1 })
+      const asking = { request: incoming, inviteId: own.inviteId, receivedAt: this.#init.clock.now() }
+      const changed = { ...contact, name: incoming.request.name, asking }
+      // we asked them already: their request is consent, and so was ours
+      if (contact.asked) {
+        this.#acceptInto(tx, changed, undefined)
+      } else {
+        this.#put(tx, { ...changed, state: contact.state === 'none' ? 'incoming' : contact.state })
+        const { name, note } = incoming.request
+        tx.event('request', { id: idToText(incoming.id), name, note })
+      }
+      await this.#init.journal.commit(tx)
+      return true
+    })
+  }
+
+  #hasRoom(own: OwnInvite, contact: Contact): boolean {
+    if (contact.asking) return true
+    const asking = this.all().flatMap((one) => (one.asking ? [one.asking] : []))
+    const through = asking.filter((one) => equal(one.inviteId, own.inviteId)).length
+    return asking.length < limits.MAX_INCOMING_REQUESTS && through < limits.MAX_REQUESTS_PER_INVITE
+  }
+
+  async #accept(contact: Contact, petname: string | undefined): Promise<Contact> {
+    const tx = new Transaction()
+    const changed = this.#acceptInto(tx, contact, petname)
+    tx.event('contact', { id: idToText(contact.id), state: changed.state })
+    await this.#init.journal.commit(tx)
+    return changed
+  }
+
+  /** Writes consent: leg 2, the session, and the state that waits for their first message. */
+  #acceptInto(tx: Transaction, contact: Contact, petname: string | undefined): Contact {
+    const { self, random, relays } = this.#init
+    const { request, inviteId } = contact.asking!
+    const rekey = 1 + Math.max(contact.rekey, request.request.rekey)
+    const { leg, session, secrets } = acceptRequest({
+      random: (length) => random.bytes(length),
+      incoming: request,
+      identitySecret: self.identitySecret,
+      accept: { head: self.head, relays: [...relays], rekey, name: self.name },
+    })
+    const record = readIdentityRecord(request.record)
+    const wanted = petname ?? (contact.petname === '' ? undefined : contact.petname)
+    const changed: Contact = {
+      ...contact,
+      state: contact.state === 'friend' ? 'friend' : 'accepted',
+      petname: wanted === undefined ? freePetname(this.all(), request.request.name, contact.id) : this.#checkPetname(wanted, contact.id),
+      name: request.request.name,
+      record: record.bytes,
+      pin: record.head,
+      rekey,
+      asking: undefined,
+      reply: { leg, secret: request.request.replySecret, relays: request.request.relays, storedAt: [] },
+    }
+    this.#put(tx, changed)
+    this.#delivering.openChannel(tx, contact.id, { session, secrets, relays: request.request.relays })
+    // an invite is for one friend
+    this.invites.remove(tx, inviteId)
+    tx.afterCommit(() => {
+      this.#init.directory.pin(contact.id, record.head, record.bytes)
+      this.#dispatchReply(changed)
+    })
+    return changed
+  }
+
+  /** Puts leg 2 in their reply mailbox until a relay has signed for it, and again when we start before they answered. */
+  #dispatchReply({ id, reply }: Contact): void {
+    if (!reply) return
+    this.#init.courier.set({
+      name: replyName(id),
+      kind: KIND.friend,
+      servers: reply.relays.slice(0, limits.MAX_CUSTODY_RELAYS),
+      keysAt: (server) => friendMailbox(reply.secret, server),
+      pending: async (server) => {
+        const current = this.get(id)?.reply
+        if (!current || current.storedAt.some((known) => equal(known, server))) return []
+        const expires = Math.floor(this.#init.protocolTime()) + limits.MAX_ENVELOPE_DAYS * DAY
+        return [{ id: 0, bytes: current.leg, expires }]
+      },
+      stored: async (server) => {
+        await this.#delivering.exclusively(id, async () => {
+          const contact = this.get(id)
+          if (!contact?.reply) return
+          await this.#save({ ...contact, reply: { ...contact.reply, storedAt: [...contact.reply.storedAt, server] } })
+        })
+      },
+    })
+  }
+
+  // ---- rows ----
+
+  /** Both sides hold a session. */
+  #become(tx: Transaction, contact: Contact): void {
+    const petname = contact.petname === '' ? freePetname(this.all(), contact.name, contact.id) : contact.petname
+    const changed: Contact = { ...contact, state: 'friend', petname, reply: undefined }
+    this.#put(tx, changed)
+    tx.event('friend', { id: idToText(contact.id), petname, name: contact.name })
+    tx.afterCommit(() => this.#init.courier.remove(replyName(contact.id)))
+  }
+
+  #put(tx: Transaction, contact: Contact): void {
+    putContact(tx, this.#init.store, contact)
+    tx.afterCommit(() => this.#contacts.set(contactKey(contact.id), contact))
+  }
+
+  async #save(contact: Contact, more?: (tx: Transaction) => void): Promise<Contact> {
+    const tx = new Transaction()
+    this.#put(tx, contact)
+    more?.(tx)
+    await this.#init.journal.commit(tx)
+    return contact
+  }
+
+  get #delivering(): Delivery {
+    return this.#delivery!
+  }
+}
+
+function replyName(id: Uint8Array): string {
+  return `reply/${toHex(id)}`
+}
+
+function requesterRecord(view: IdentityView) {
+  const { devices, revoked, minVersion, maxVersion } = view.record
+  return { id: view.id, devices, revoked, minVersion, maxVersion }
+}
+
+function openReply(outgoing: Parameters<typeof openLeg2>[0]['outgoing'], secret: Uint8Array, mail: Mail, identitySecret: Uint8Array) {
+  try {
+    const leg = openCopy(friendMailbox(secret, mail.server).copyKey, mail.copy)
+    return openLeg2({ outgoing, leg, identitySecret })
+  } catch (error) {
+    // garbage in place of the answer burns no key: the true one still opens
+    if (error instanceof ForgedError || error instanceof PeerError) return undefined
+    throw error
+  }
+}
+
+/** What a request says of the one who asks, as they claim it. */
+export function claimOf(request: IncomingRequest): { name: string; note: string } {
+  return { name: request.request.name, note: request.request.note }
+}

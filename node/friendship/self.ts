@@ -1,0 +1,174 @@
+/**
+ * This node's own identity at work (PROTOCOL 1 and 2): current record and prekeys, their rotation, and what the two legs
+ * and every message say about ourselves.
+ */
+import { equal, utf8 } from '../crypto/bytes.ts'
+import { ed25519KeyPair } from '../crypto/ed25519.ts'
+import { typeKey } from '../crypto/key-type.ts'
+import { type Journal, Transaction } from '../delivery/journal.ts'
+import { ConfigError } from '../errors.ts'
+import {
+  createDevice,
+  decodeOwnKeys,
+  deviceEntry,
+  deviceKeyPairs,
+  encodeOwnKeys,
+  findPrekey,
+  findRecord,
+  keepRecord,
+  type OwnKeys,
+  rotatePrekeys,
+} from '../identity/device-keys.ts'
+import { createIdentityRecord, type IdentityView, nextSeq, readIdentityRecord } from '../identity/records.ts'
+import { createInception, idToText, inceptionId, rootKeyPair } from '../identity/root.ts'
+import * as limits from '../limits.ts'
+import { type Random, type Store, TABLE } from '../ports.ts'
+import type { OwnPrekeys } from '../session/leg1.ts'
+import type { Head } from '../wire/records.ts'
+import { decode, encode, struct, text } from '../wire/schema.ts'
+
+const NO_SCOPE = new Uint8Array(0)
+const KEYS = utf8('keys')
+const PROFILE = utf8('profile')
+const profileRow = struct({ name: [1, text(limits.MAX_NAME_BYTES)] })
+const DAY = 86_400
+/** The identity record is signed again when less than this is left of its 90 days. */
+const RENEW_DAYS = 45
+
+/** Draws and signs a new identity; the rows to write, and the ID. `entropy` is what the words stand for. */
+export function createSelf(init: { entropy: Uint8Array; name: string; random: Random; now: number }): {
+  id: Uint8Array
+  tx: Transaction
+} {
+  const { entropy, name, random, now } = init
+  if (utf8(name).length > limits.MAX_NAME_BYTES || name.trim() === '') {
+    throw new ConfigError('BAD_NAME', `expected a name of 1 to ${limits.MAX_NAME_BYTES} bytes`)
+  }
+  const inception = createInception(entropy)
+  const id = inceptionId(inception)
+  const device = createDevice(random, now)
+  const record = createIdentityRecord({
+    root: rootKeyPair(entropy, 0),
+    seq: now,
+    inception,
+    devices: [deviceEntry(device)],
+  })
+  const keys: OwnKeys = {
+    rootSeed: rootKeyPair(entropy, 0).seed,
+    device,
+    prekeys: rotatePrekeys({ id, device }, [], now, random),
+    records: keepRecord([], { seq: record.head.seq, record: record.bytes }, now),
+  }
+  const tx = new Transaction()
+  tx.put(TABLE.identity, NO_SCOPE, KEYS, encodeOwnKeys(keys))
+  tx.put(TABLE.identity, NO_SCOPE, PROFILE, encode(profileRow, { name }))
+  return { id, tx }
+}
+
+export class Self {
+  readonly id: Uint8Array
+  readonly idText: string
+  readonly name: string
+  #keys: OwnKeys
+  #record: IdentityView
+
+  private constructor(keys: OwnKeys, name: string) {
+    this.#keys = keys
+    this.#record = readIdentityRecord(keys.records.at(-1)!.record)
+    this.id = this.#record.id
+    this.idText = idToText(this.id)
+    this.name = name
+  }
+
+  /** @throws ConfigError `NO_IDENTITY` when the store holds none */
+  static async load(store: Store): Promise<Self> {
+    const keys = await store.get({ table: TABLE.identity, scope: NO_SCOPE, position: KEYS })
+    const profile = await store.get({ table: TABLE.identity, scope: NO_SCOPE, position: PROFILE })
+    if (!keys || !profile) throw new ConfigError('NO_IDENTITY', 'there is no identity here', { hint: 'run `kith init`' })
+    return new Self(decodeOwnKeys(keys), decode(profileRow, profile, 1024).name)
+  }
+
+  get record(): IdentityView {
+    return this.#record
+  }
+
+  get head(): Head {
+    return this.#record.head
+  }
+
+  /** Current root key, typed. */
+  get root(): Uint8Array {
+    return this.#record.root
+  }
+
+  /** Typed signing key of this device. */
+  get device(): Uint8Array {
+    return typeKey('ed25519', deviceKeyPairs(this.#keys.device).signing.public)
+  }
+
+  /** X25519 identity secret of this device. */
+  get identitySecret(): Uint8Array {
+    return this.#keys.device.identity
+  }
+
+  /** The signed prekey record that others should use now. */
+  get prekeyRecord(): Uint8Array {
+    return this.#keys.prekeys.at(-1)!.record
+  }
+
+  /** Whether a head is one that this identity signed, as far as it remembers; older ones than it keeps are believed. */
+  signed(head: Head): boolean {
+    const known = this.#keys.records.find((entry) => entry.seq === head.seq)
+    if (known) return equal(readIdentityRecord(known.record).hash, head.hash)
+    return head.seq < this.#keys.records[0]!.seq
+  }
+
+  /** Own keys that a leg 1 names; undefined once they are destroyed. */
+  findKeys(device: Uint8Array, prekeySeq: number, recordSeq: number): OwnPrekeys | undefined {
+    if (!equal(typeKey('ed25519', device), this.device)) return undefined
+    const prekey = findPrekey(this.#keys.prekeys, prekeySeq)
+    const record = findRecord(this.#keys.records, recordSeq)
+    if (!prekey || !record) return undefined
+    return {
+      record: record.record,
+      prekeyRecord: prekey.record,
+      prekeySecret: prekey.secret,
+      kemSeed: prekey.kemSeed,
+      identitySecret: this.#keys.device.identity,
+    }
+  }
+
+  /**
+   * Replaces what is due: a weekly prekey, an old record. Durable before it resolves.
+   * @param now protocol time in seconds
+   * @returns whether there is something new to publish
+   */
+  async renew(journal: Journal, random: Random, now: number): Promise<boolean> {
+    const prekeys = rotatePrekeys({ id: this.id, device: this.#keys.device }, this.#keys.prekeys, now, random)
+    let { records } = this.#keys
+    let record = this.#record
+    if (record.record.expires < now + RENEW_DAYS * DAY) {
+      const { inception, events, devices, revoked } = record.record
+      record = createIdentityRecord({
+        root: ed25519KeyPair(this.#keys.rootSeed),
+        seq: nextSeq(now, record.head.seq),
+        previous: record.hash,
+        inception,
+        events,
+        devices,
+        revoked,
+      })
+      records = keepRecord(records, { seq: record.head.seq, record: record.bytes }, now)
+    }
+    if (prekeys === this.#keys.prekeys && record === this.#record) return false
+    const keys = { ...this.#keys, prekeys, records }
+    const tx = new Transaction()
+    tx.put(TABLE.identity, NO_SCOPE, KEYS, encodeOwnKeys(keys))
+    tx.afterCommit(() => {
+      this.#keys = keys
+      this.#record = record
+    })
+    await journal.commit(tx)
+    return true
+  }
+}

@@ -1,0 +1,436 @@
+/**
+ * The Network port over libp2p (PROTOCOL 2, 5, 6): assembles the stack, and carries envelopes, records and mailbox
+ * frames between it and the node. What they mean, and whom to believe, is the node's to say (`Inbound`). Settings and
+ * traps of the stack: stack-options.
+ */
+import { TopicValidatorResult } from '@chainsafe/libp2p-gossipsub'
+import { privateKeyFromRaw } from '@libp2p/crypto/keys'
+import type { ComponentLogger, Connection, Libp2p } from '@libp2p/interface'
+import type { SelectFn, ValidateFn } from '@libp2p/kad-dht'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { createLibp2p } from 'libp2p'
+import { concat, utf8 } from '../crypto/bytes.ts'
+import { ed25519KeyPair } from '../crypto/ed25519.ts'
+import { InternalError, NetworkError, PeerError, UsageError } from '../errors.ts'
+import { ENVELOPE_BYTES, MAX_RECORD_BYTES } from '../limits.ts'
+import type { Admission, Inbound, Link, Logger, Network, Store } from '../ports.ts'
+import { BootstrapDialler } from './bootstrap-dialler.ts'
+import { DhtWatchdog, routingTableSize } from './dht-watchdog.ts'
+import { GuardedDatastore } from './guarded-datastore.ts'
+import { MailboxHost } from './mailbox-host.ts'
+import { MailboxLink } from './mailbox-link.ts'
+import { collectValues, putEverywhere } from './record-query.ts'
+import { parseServerAddress } from './server-address.ts'
+import {
+  KEEP_ALIVE_TAG,
+  MAIL_TOPICS,
+  MAILBOX_PROTOCOL,
+  type NetworkKind,
+  type NetworkRole,
+  type StackServices,
+  stackOptions,
+} from './stack-options.ts'
+import { StoreDatastore } from './store-datastore.ts'
+
+/** A link is open, or refused, by then. */
+export const CONNECT_TIMEOUT_MS = 10_000
+/** Mailbox streams that one connection may hold open. */
+const MAX_LINKS_PER_CONNECTION = 8
+const SWEEP_PERIOD_MS = 6 * 60 * 60 * 1000
+/** Namespaces of records: the first segment of their keys. */
+const RECORD_NAMESPACES = ['kith-id', 'kith-pk'] as const
+const RECORD_HASH_BYTES = 32
+const MAX_ENVELOPE_BYTES = Math.max(...ENVELOPE_BYTES)
+const KEPT_RECORDS = {
+  node: { maxRecords: 20_000, maxRecordBytes: 64 * 1024 * 1024, maxPeers: 2000 },
+  relay: { maxRecords: 100_000, maxRecordBytes: 256 * 1024 * 1024, maxPeers: 10_000 },
+} as const
+
+export interface Libp2pNetworkInit {
+  /** 32 bytes: the Ed25519 key of the peer ID, which is transport and knows nothing of the ID (1). */
+  privateKeySeed: Uint8Array
+  /** Multiaddrs to listen on; empty for none. */
+  listen: readonly string[]
+  /** Multiaddrs, `/p2p/…` included, that are dialled and dialled again as long as the node runs. */
+  bootstrap: readonly string[]
+  network: NetworkKind
+  role: NetworkRole
+  /** Keeps peers and DHT records, in `TABLE.datastore`. */
+  store: Store
+  logger: Logger
+  /** Where libp2p writes its own log. @default libp2p's, silent unless `DEBUG` is set */
+  componentLogger?: ComponentLogger
+  /** Further multiaddrs under which this node is reached, told to peers. @default none */
+  announce?: readonly string[]
+  /** All gossip topics there are. @default MAIL_TOPICS */
+  topics?: readonly string[]
+}
+
+export interface Libp2pNetwork extends Network {
+  /** Peers in the routing table of the DHT; 0 when stopped. */
+  dhtPeerCount(): number
+  /** Peers known to read a topic; 0 when stopped. */
+  topicPeerCount(topic: string): number
+  /** Mailbox streams that are served now. */
+  servedLinkCount(): number
+}
+
+/** What exists between start and stop. */
+interface Running {
+  libp2p: Libp2p<StackServices>
+  inbound: Inbound
+  records: GuardedDatastore
+  disk: StoreDatastore
+  host: MailboxHost
+  watchdog: DhtWatchdog
+  bootstrap: BootstrapDialler
+  sweep: NodeJS.Timeout
+  stopped: AbortController
+}
+
+/**
+ * A network that is not started. It may be started again after it was stopped.
+ * @throws UsageError `BAD_ADDRESS` when a bootstrap is not a multiaddr that ends in `/p2p/…`
+ */
+export function createLibp2pNetwork(init: Libp2pNetworkInit): Libp2pNetwork {
+  return new Libp2pAssembly(init)
+}
+
+class Libp2pAssembly implements Libp2pNetwork {
+  readonly peerId: Uint8Array
+  readonly #init: Libp2pNetworkInit
+  readonly #privateKey: ReturnType<typeof privateKeyFromRaw>
+  readonly #peerIdText: string
+  readonly #allTopics: readonly string[]
+  #readTopics = new Set<string>()
+  readonly #links = new Set<MailboxLink>()
+  #running: Running | undefined
+  /** Starts and stops, one after another. */
+  #lifecycle: Promise<unknown> = Promise.resolve()
+
+  constructor(init: Libp2pNetworkInit) {
+    this.#init = init
+    const { seed, public: publicKey } = ed25519KeyPair(init.privateKeySeed)
+    this.#privateKey = privateKeyFromRaw(concat(seed, publicKey))
+    const peerId = peerIdFromPrivateKey(this.#privateKey)
+    this.#peerIdText = peerId.toString()
+    this.peerId = peerId.toMultihash().bytes
+    this.#allTopics = init.topics ?? MAIL_TOPICS
+    for (const address of init.bootstrap) parseServerAddress(address)
+  }
+
+  // ---- lifecycle ----
+
+  start(inbound: Inbound): Promise<void> {
+    return this.#inTurn(() => this.#start(inbound))
+  }
+
+  stop(): Promise<void> {
+    return this.#inTurn(() => this.#stop())
+  }
+
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    const turn = this.#lifecycle.then(step, step)
+    this.#lifecycle = turn
+    return turn
+  }
+
+  async #start(inbound: Inbound): Promise<void> {
+    if (this.#running !== undefined) throw new InternalError('NETWORK_STARTED', 'the network runs already')
+    const { store, logger, role, listen } = this.#init
+    const disk = new StoreDatastore(store, logger)
+    const records = new GuardedDatastore({
+      inner: disk,
+      peerId: this.peerId,
+      peerIdText: this.#peerIdText,
+      rules: inbound,
+      ...KEPT_RECORDS[role],
+    })
+    await records.open()
+    const libp2p = await createLibp2p(
+      stackOptions({
+        privateKey: this.#privateKey,
+        listen,
+        announce: this.#init.announce ?? [],
+        kind: this.#init.network,
+        role,
+        topics: this.#allTopics,
+        datastore: records,
+        logger: this.#init.componentLogger,
+        validators: forEachNamespace(validator(inbound)),
+        selectors: forEachNamespace(selector(inbound)),
+      }),
+    )
+    const host = new MailboxHost({ serve: (source) => inbound.serve(source), logger })
+    for (const topic of this.#allTopics) this.#validateTopic(libp2p, inbound, topic)
+    await libp2p.handle(MAILBOX_PROTOCOL, (stream, connection) => host.accept(stream, connection), {
+      maxInboundStreams: MAX_LINKS_PER_CONNECTION,
+      maxOutboundStreams: MAX_LINKS_PER_CONNECTION,
+      runOnLimitedConnection: true,
+    })
+    await libp2p.start()
+    for (const topic of this.#readTopics) libp2p.services.gossip.subscribe(topic)
+    if (listen.length > 0 && libp2p.services.listeners.addresses().length === 0) {
+      logger.warn('none of the addresses could be listened on', { listen })
+    }
+    this.#running = {
+      libp2p,
+      inbound,
+      records,
+      disk,
+      host,
+      watchdog: new DhtWatchdog(libp2p, libp2p.services.dht),
+      bootstrap: new BootstrapDialler(libp2p, this.#init.bootstrap, logger),
+      sweep: setInterval(() => void records.sweep(), SWEEP_PERIOD_MS),
+      stopped: new AbortController(),
+    }
+  }
+
+  async #stop(): Promise<void> {
+    const running = this.#running
+    if (running === undefined) return
+    this.#running = undefined
+    running.stopped.abort()
+    clearInterval(running.sweep)
+    running.watchdog.stop()
+    running.bootstrap.stop()
+    for (const link of this.#links) link.close()
+    running.host.close()
+    await running.libp2p.stop()
+    await running.disk.close()
+  }
+
+  // ---- peers ----
+
+  addresses(): string[] {
+    const libp2p = this.#running?.libp2p
+    if (libp2p === undefined) return []
+    const suffix = `/p2p/${this.#peerIdText}`
+    // What is announced, and on the internet also what lies in the home network: friends may be told of it.
+    const own = libp2p.services.listeners.addresses().map((address) => {
+      const text = address.toString()
+      return text.endsWith(suffix) ? text : text + suffix
+    })
+    return [...new Set([...libp2p.getMultiaddrs().map(String), ...own])]
+  }
+
+  peerCount(): number {
+    return this.#running?.libp2p.getPeers().length ?? 0
+  }
+
+  dhtPeerCount(): number {
+    return this.#running === undefined ? 0 : routingTableSize(this.#running.libp2p.services.dht)
+  }
+
+  topicPeerCount(topic: string): number {
+    return this.#running?.libp2p.services.gossip.getSubscribers(topic).length ?? 0
+  }
+
+  servedLinkCount(): number {
+    return this.#running?.host.size ?? 0
+  }
+
+  // ---- mailbox streams ----
+
+  serverId(server: string): Uint8Array {
+    return parseServerAddress(server).peerId.toMultihash().bytes
+  }
+
+  async connect(server: string): Promise<Link> {
+    const { address, peerId } = parseServerAddress(server)
+    const running = this.#running
+    if (running === undefined) throw new NetworkError('UNREACHABLE', 'this node is not on the network')
+    const attempt = new AbortController()
+    let isLate = false
+    const timeout = setTimeout(() => {
+      isLate = true
+      attempt.abort()
+    }, CONNECT_TIMEOUT_MS)
+    const abort = (): void => attempt.abort()
+    running.stopped.signal.addEventListener('abort', abort)
+    let connection: Connection | undefined
+    try {
+      connection = await running.libp2p.dial(address, { signal: attempt.signal })
+      const stream = await connection.newStream(MAILBOX_PROTOCOL, {
+        signal: attempt.signal,
+        runOnLimitedConnection: true,
+        maxOutboundStreams: MAX_LINKS_PER_CONNECTION,
+      })
+      const link = new MailboxLink(stream, peerId.toMultihash().bytes)
+      this.#keep(running, link, peerId)
+      return link
+    } catch (error) {
+      if (!isLate) throw new NetworkError('UNREACHABLE', unreachable(error), { cause: error })
+      // A connection that negotiates nothing is dead, and the next attempt would be given it again.
+      connection?.abort(new Error('no stream could be opened'))
+      throw new NetworkError('TIMED_OUT', `not reached within ${CONNECT_TIMEOUT_MS / 1000} s`, { cause: error })
+    } finally {
+      clearTimeout(timeout)
+      running.stopped.signal.removeEventListener('abort', abort)
+    }
+  }
+
+  /** While there is a link the connection is spared when others are pruned. */
+  #keep({ libp2p, stopped }: Running, link: MailboxLink, peerId: Connection['remotePeer']): void {
+    const tag = (value: { value: number } | undefined): void => {
+      if (stopped.signal.aborted) return
+      // Best effort: a peer that was dropped from the peer store meanwhile needs no tag.
+      libp2p.peerStore.merge(peerId, { tags: { [KEEP_ALIVE_TAG]: value } }).catch(() => undefined)
+    }
+    this.#links.add(link)
+    tag({ value: 100 })
+    link.onClose(() => {
+      this.#links.delete(link)
+      const id = peerId.toMultihash().bytes
+      const isLast = ![...this.#links].some((other) => Buffer.compare(other.peerId, id) === 0)
+      if (isLast && !this.#isBootstrap(id)) tag(undefined)
+    })
+  }
+
+  #isBootstrap(id: Uint8Array): boolean {
+    return this.#init.bootstrap.some((address) => Buffer.compare(this.serverId(address), id) === 0)
+  }
+
+  // ---- gossip ----
+
+  subscribe(topics: readonly string[]): void {
+    for (const topic of topics) {
+      if (!this.#allTopics.includes(topic)) throw new UsageError('BAD_TOPIC', 'expected a topic of this network')
+    }
+    const wanted = new Set(topics)
+    const gossip = this.#running?.libp2p.services.gossip
+    for (const topic of this.#readTopics) if (!wanted.has(topic)) gossip?.unsubscribe(topic)
+    for (const topic of wanted) if (!this.#readTopics.has(topic)) gossip?.subscribe(topic)
+    this.#readTopics = wanted
+  }
+
+  async publish(topic: string, envelope: Uint8Array): Promise<number> {
+    const gossip = this.#running?.libp2p.services.gossip
+    // One that is too large would cut gossip with every peer it is sent to.
+    if (gossip === undefined || envelope.length > MAX_ENVELOPE_BYTES || !this.#allTopics.includes(topic)) return 0
+    try {
+      // Published to nobody it would count as seen, and could not be published again for two minutes.
+      if (gossip.getSubscribers(topic).length === 0) return 0
+      return (await gossip.publish(topic, envelope)).recipients.length
+    } catch (error) {
+      this.#init.logger.debug('an envelope was not published', { error })
+      return 0
+    }
+  }
+
+  #validateTopic(libp2p: Libp2p<StackServices>, inbound: Inbound, topic: string): void {
+    libp2p.services.gossip.topicValidators.set(topic, (neighbour, message) => {
+      // A peer may send us any topic; what this node does not read it does not carry.
+      if (!this.#readTopics.has(topic)) return TopicValidatorResult.Ignore
+      return VERDICT[inbound.admit(message.data, topic, neighbour.toString())]
+    })
+  }
+
+  // ---- records ----
+
+  async putRecord(key: Uint8Array, value: Uint8Array): Promise<number> {
+    const running = this.#running
+    if (running === undefined) return 0
+    try {
+      checkRecord(running.inbound, key, value)
+    } catch (error) {
+      this.#init.logger.warn('a record of our own is not valid and was not put', { error })
+      return 0
+    }
+    running.records.pin(key)
+    return await putEverywhere(running.libp2p.services.dht, key, value, running.stopped.signal)
+  }
+
+  async getRecord(key: Uint8Array): Promise<Uint8Array[]> {
+    const running = this.#running
+    if (running === undefined || !isRecordKey(key)) return []
+    const [held, found] = await Promise.all([
+      running.records.record(key),
+      collectValues(running.libp2p.services.dht, key, running.stopped.signal),
+    ])
+    const isNew = held !== undefined && found.every((value) => Buffer.compare(value, held) !== 0)
+    return isNew && isValid(running.inbound, key, held) ? [...found, held] : found
+  }
+}
+
+const VERDICT: Record<Admission, TopicValidatorResult> = {
+  accept: TopicValidatorResult.Accept,
+  ignore: TopicValidatorResult.Ignore,
+  reject: TopicValidatorResult.Reject,
+}
+
+const RECORD_KEY_PREFIXES = RECORD_NAMESPACES.map((namespace) => utf8(`/${namespace}/`))
+
+/** `/<namespace>/` and a hash of 32 bytes, which may hold any byte: only the first segment is read as text. */
+function isRecordKey(key: Uint8Array): boolean {
+  return RECORD_KEY_PREFIXES.some(
+    (prefix) =>
+      key.length === prefix.length + RECORD_HASH_BYTES && Buffer.compare(key.subarray(0, prefix.length), prefix) === 0,
+  )
+}
+
+/** @throws PeerError when the record may not be stored or believed */
+function checkRecord(inbound: Inbound, key: Uint8Array, value: Uint8Array): void {
+  if (!isRecordKey(key)) throw new PeerError('RECORD_REFUSED', 'not a key of a record')
+  if (value.length > MAX_RECORD_BYTES) {
+    throw new PeerError('RECORD_REFUSED', `expected at most ${MAX_RECORD_BYTES} bytes, got ${value.length}`)
+  }
+  inbound.validateRecord(key, value)
+}
+
+function isValid(inbound: Inbound, key: Uint8Array, value: Uint8Array): boolean {
+  try {
+    checkRecord(inbound, key, value)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function validator(inbound: Inbound): ValidateFn {
+  return (key, value) => checkRecord(inbound, key, value)
+}
+
+function selector(inbound: Inbound): SelectFn {
+  return (key, values) => {
+    let best = 0
+    for (let i = 1; i < values.length; i++) {
+      if (inbound.compareRecords(key, values[i]!, values[best]!) > 0) best = i
+    }
+    return best
+  }
+}
+
+function forEachNamespace<T>(value: T): Record<string, T> {
+  return Object.fromEntries(RECORD_NAMESPACES.map((namespace) => [namespace, value]))
+}
+
+const REASONS: Record<string, string> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'no route to the network',
+  ENOTFOUND: 'name not found',
+  ETIMEDOUT: 'timed out',
+  TimeoutError: 'timed out',
+  UnexpectedPeerError: 'not the expected peer',
+  EncryptionFailedError: 'not the expected peer',
+  UnsupportedProtocolError: 'serves no mailboxes',
+  NoValidAddressesError: 'no address that this node can dial',
+  DialDeniedError: 'dialling is not allowed',
+  AbortError: 'this node stops',
+}
+
+/** A short reason, found in an error, in what it gathers, or in its cause. */
+function unreachable(error: unknown): string {
+  const seen = [error]
+  for (let i = 0; i < seen.length && i < 16; i++) {
+    const one = seen[i]
+    if (!(one instanceof Error)) continue
+    const reason = REASONS[(one as NodeJS.ErrnoException).code ?? ''] ?? REASONS[one.name]
+    if (reason !== undefined) return reason
+    if (one instanceof AggregateError) seen.push(...one.errors)
+    seen.push(one.cause)
+  }
+  return error instanceof Error ? error.name : 'unknown error'
+}

@@ -1,0 +1,517 @@
+/**
+ * A person's node: the one place that knows every part and joins them (ARCHITECTURE). Made from ports alone, so the same
+ * node runs on libp2p and Level, and in the simulator on a virtual clock. Implements what the API offers.
+ */
+import type {
+  ContactState,
+  ContactView,
+  DeliveryState,
+  HistoryEntry,
+  InviteView,
+  NodeEvent,
+  NodeService,
+  NodeStatus,
+  RelayCounters,
+  RequestView,
+} from './api/service.ts'
+import { Conversations, type HistoryMessage } from './conversation/conversation.ts'
+import { fromHex, toHex } from './crypto/bytes.ts'
+import { Courier } from './delivery/courier.ts'
+import { Delivery, describe } from './delivery/delivery.ts'
+import { GossipGate } from './delivery/gossip-gate.ts'
+import { Journal, Transaction } from './delivery/journal.ts'
+import { MailReader } from './delivery/mail-reader.ts'
+import { ServerPool } from './delivery/server-pool.ts'
+import { createDirectory, type Directory } from './directory/directory.ts'
+import { createProtocolTime, type ProtocolTime } from './directory/protocol-time.ts'
+import { UsageError } from './errors.ts'
+import type { Contact } from './friendship/contact.ts'
+import { claimOf, Friendship } from './friendship/friendship.ts'
+import { Self } from './friendship/self.ts'
+import { idToText } from './identity/root.ts'
+import { topicOf } from './mailbox/buckets.ts'
+import type { Inbound, Ports, Timer } from './ports.ts'
+import { peerIdText } from './wire/peer-id.ts'
+
+export interface NodeOptions {
+  /** Multiaddrs of the relays where this person reads mail, at most 4. */
+  relays: readonly string[]
+  /** `light` joins no gossip topic; `privacy` waits longer before it says anything. @default 'normal' */
+  profile?: 'privacy' | 'normal' | 'light'
+  /** Bits of the bucket topics: a parameter of the network. @default 2 */
+  bucketBits?: number
+}
+
+/** What the network uses at first (PROTOCOL 5). */
+export const BUCKET_BITS = 2
+const RECEIPT_DELAY_MS = { normal: [1000, 5000], light: [1000, 5000], privacy: [2000, 30_000] } as const
+const ACKNOWLEDGE_WITHIN_MS = 60_000
+const RECORD_TIMEOUT_MS = 8000
+const RENEW_MS = 6 * 3_600_000
+const SETTLE_STEP_MS = 50
+/** What a stop may spend on acknowledgements that wait. */
+const FLUSH_MS = 2000
+const FINAL: readonly DeliveryState[] = ['delivered', 'read', 'expired', 'failed']
+const RANK: Record<DeliveryState, number> = {
+  queued: 0,
+  sent: 1,
+  custody: 2,
+  delivered: 3,
+  read: 4,
+  expired: 5,
+  failed: 5,
+}
+
+export class KithNode implements NodeService {
+  readonly #ports: Ports
+  readonly #options: Required<NodeOptions>
+  readonly #self: Self
+  readonly #journal: Journal
+  readonly #time: ProtocolTime
+  readonly #pool: ServerPool
+  readonly #reader: MailReader
+  readonly #courier: Courier
+  readonly #directory: Directory
+  readonly #delivery: Delivery
+  readonly #conversations: Conversations
+  readonly #friendship: Friendship
+  readonly #gate: GossipGate
+  readonly #startedAt: number
+  #renewal: Timer | undefined
+  #online = false
+  #stopped = false
+
+  private constructor(ports: Ports, options: Required<NodeOptions>, self: Self, journal: Journal) {
+    const { clock, random, store, network, logger } = ports
+    this.#ports = ports
+    this.#options = options
+    this.#self = self
+    this.#journal = journal
+    this.#startedAt = clock.now()
+    this.#time = createProtocolTime(clock)
+    const protocolTime = (): number => this.#time.now()
+    this.#pool = new ServerPool({
+      network,
+      clock,
+      random,
+      logger,
+      onTime: (peerId, seconds) => this.#time.observe(toHex(peerId), seconds),
+    })
+    this.#reader = new MailReader({
+      pool: this.#pool,
+      store,
+      clock,
+      random,
+      logger,
+      protocolTime,
+      acknowledgeWithinMs: ACKNOWLEDGE_WITHIN_MS,
+    })
+    this.#courier = new Courier({ pool: this.#pool, clock, random, logger, protocolTime })
+    this.#directory = createDirectory({
+      clock,
+      store,
+      network,
+      logger,
+      protocolTime,
+      askServers: (key, servers) => this.#askServers(key, servers ?? options.relays),
+      handToServers: (key, value) => this.#handToServers(key, value),
+      onAlarm: (alarm) => logger.warn('record alarm', { kind: alarm.kind }),
+    })
+    this.#conversations = new Conversations({ store, selfId: self.id })
+    this.#delivery = new Delivery({
+      journal,
+      store,
+      clock,
+      random,
+      logger,
+      network,
+      reader: this.#reader,
+      courier: this.#courier,
+      handler: this.#conversations,
+      protocolTime,
+      headsFor: (friend) => this.#friendship.headsFor(friend),
+      bucketBits: options.bucketBits,
+      gossip: options.profile !== 'light',
+      receiptDelayMs: RECEIPT_DELAY_MS[options.profile],
+    })
+    this.#friendship = new Friendship({
+      self,
+      journal,
+      store,
+      clock,
+      random,
+      logger,
+      network,
+      directory: this.#directory,
+      pool: this.#pool,
+      reader: this.#reader,
+      courier: this.#courier,
+      relays: options.relays,
+      protocolTime,
+      greet: (friend) =>
+        this.#conversations.sendProfile(friend, { name: self.name, relays: [...options.relays] }),
+    })
+    this.#gate = new GossipGate({
+      clock,
+      protocolTime,
+      deliver: (bytes, envelope) => this.#delivery.gossip(bytes, envelope),
+    })
+  }
+
+  /** Reads everything from the store. @throws ConfigError `NO_IDENTITY`, StoreError */
+  static async open(ports: Ports, options: NodeOptions): Promise<KithNode> {
+    const self = await Self.load(ports.store)
+    const journal = await Journal.open(ports.store, ports.clock)
+    const node = new KithNode(ports, { profile: 'normal', bucketBits: BUCKET_BITS, ...options }, self, journal)
+    await node.#directory.start()
+    const friends = await node.#friendship.load(node.#delivery)
+    await node.#conversations.start(node.#delivery, node.#friendship)
+    await node.#delivery.start(friends)
+    return node
+  }
+
+  /** Begins to listen, dial, read and put. */
+  async start(): Promise<void> {
+    const { network, clock, random } = this.#ports
+    this.#online = true
+    const inbound: Inbound = {
+      admit: (envelope, _topic, neighbour) => this.#gate.admit(envelope, neighbour),
+      serve: () => undefined,
+      validateRecord: (key, value) => this.#directory.validate(key, value),
+      compareRecords: (key, a, b) => this.#directory.compare(key, a, b),
+    }
+    await this.#self.renew(this.#journal, random, Math.floor(this.#time.now()))
+    await network.start(inbound)
+    if (this.#options.profile !== 'light') network.subscribe([topicOf(this.#self.id, this.#options.bucketBits)])
+    this.#reader.setServers(this.#options.relays)
+    await this.#friendship.start()
+    this.#publishRecords()
+    this.#renewal = clock.after(RENEW_MS, () => this.#renew())
+  }
+
+  /** Sends what can be sent in a moment, and ends. The store stays open. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    const { clock, network } = this.#ports
+    this.#renewal?.cancel()
+    this.#friendship.stop()
+    this.#delivery.stop()
+    if (this.#online) {
+      await Promise.race([
+        this.#reader.flush(),
+        new Promise<void>((resolve) => {
+          clock.after(FLUSH_MS, resolve)
+        }),
+      ])
+    }
+    this.#courier.stop()
+    this.#pool.stop()
+    await this.#directory.stop()
+    if (this.#online) await network.stop()
+  }
+
+  /** Waits until nothing that could be put now waits, or the time is over. */
+  async settle(timeoutMs: number): Promise<void> {
+    const { clock } = this.#ports
+    const deadline = clock.now() + timeoutMs
+    while (this.#waits() && clock.now() < deadline) {
+      await new Promise<void>((resolve) => {
+        clock.after(SETTLE_STEP_MS, resolve)
+      })
+    }
+  }
+
+  get id(): string {
+    return this.#self.idText
+  }
+
+  get name(): string {
+    return this.#self.name
+  }
+
+  // ---- NodeService ----
+
+  async status(): Promise<NodeStatus> {
+    const { network, clock } = this.#ports
+    const contacts = this.#friendship.all()
+    return {
+      role: 'node',
+      id: this.id,
+      name: this.name,
+      peerId: peerIdText(network.peerId),
+      addresses: this.#online ? network.addresses() : [],
+      peers: this.#online ? network.peerCount() : 0,
+      relays: this.#options.relays.map((address) => {
+        const { connected, problem } = this.#pool.status(address)
+        return { address, connected, ...(problem !== undefined && { problem }) }
+      }),
+      friends: contacts.filter((one) => one.state === 'friend').length,
+      requests: contacts.filter((one) => one.asking).length,
+      unacknowledged: contacts.reduce((sum, one) => sum + this.#delivery.unacknowledged(one.id), 0),
+      uptime: clock.now() - this.#startedAt,
+    }
+  }
+
+  async relayCounters(): Promise<RelayCounters> {
+    throw new UsageError('WRONG_ROLE', 'this node is no relay')
+  }
+
+  async createInvite({ lifetimeSeconds }: { lifetimeSeconds: number; uses: number }): Promise<InviteView> {
+    if (this.#options.relays.length === 0) {
+      throw new UsageError('NO_RELAY', 'without a relay nobody can knock', {
+        hint: 'add one: `kith config set relays ADDRESS`, then start again',
+      })
+    }
+    const own = await this.#friendship.invites.create({
+      id: this.#self.id,
+      pin: this.#self.head,
+      relays: [...this.#options.relays],
+      lifetimeSeconds,
+    })
+    return this.#inviteView(own)
+  }
+
+  async invites(): Promise<InviteView[]> {
+    await this.#friendship.invites.sweep()
+    return this.#friendship.invites.list().map((own) => this.#inviteView(own))
+  }
+
+  async revokeInvite(inviteId: string): Promise<void> {
+    const own = this.#friendship.invites.list().find((one) => toHex(one.inviteId) === inviteId)
+    if (!own) throw new UsageError('UNKNOWN_INVITE', 'no invite has this ID', { hint: '`kith invites` lists them' })
+    const tx = new Transaction()
+    this.#friendship.invites.remove(tx, own.inviteId)
+    await this.#journal.commit(tx)
+  }
+
+  async add(options: { target: string; petname?: string; note?: string }): Promise<{ id: string; state: ContactState }> {
+    return stateOf(await this.#friendship.add(options))
+  }
+
+  async requests(): Promise<RequestView[]> {
+    return this.#friendship
+      .all()
+      .flatMap((contact) =>
+        contact.asking
+          ? [{ id: idToText(contact.id), ...claimOf(contact.asking.request), receivedAt: contact.asking.receivedAt }]
+          : [],
+      )
+      .toSorted((a, b) => a.receivedAt - b.receivedAt)
+  }
+
+  async accept(who: string, petname?: string): Promise<{ id: string; state: ContactState }> {
+    return stateOf(await this.#friendship.accept(this.#asking(who), petname))
+  }
+
+  async decline(who: string): Promise<{ id: string; state: ContactState }> {
+    return stateOf(await this.#friendship.decline(this.#asking(who)))
+  }
+
+  async block(who: string): Promise<{ id: string; state: ContactState }> {
+    return stateOf(await this.#friendship.end(this.#asking(who), true))
+  }
+
+  async unfriend(who: string): Promise<{ id: string; state: ContactState }> {
+    return stateOf(await this.#friendship.end(this.#friendship.resolve(who), false))
+  }
+
+  async friends(): Promise<ContactView[]> {
+    return this.#friendship
+      .all()
+      .filter((contact) => contact.state !== 'none')
+      .map((contact) => ({
+        id: idToText(contact.id),
+        petname: contact.petname,
+        name: contact.name,
+        state: contact.state,
+        verified: contact.verified,
+        online: this.#delivery.isOnline(contact.id),
+        unread: this.#conversations.unread(contact.id),
+      }))
+      .toSorted((a, b) => (a.petname < b.petname ? -1 : 1))
+  }
+
+  async verify(who: string, confirm?: { number?: string }): Promise<{ safetyNumber: string; verified: boolean }> {
+    const contact = this.#friendship.resolve(who)
+    const safetyNumber = this.#friendship.safetyNumber(contact)
+    const { verified } = confirm ? await this.#friendship.verify(contact, confirm.number) : contact
+    return { safetyNumber, verified }
+  }
+
+  async send(who: string, text: string): Promise<{ messageId: string; state: DeliveryState }> {
+    const contact = this.#friendship.resolve(who)
+    if (contact.state !== 'friend' && contact.state !== 'accepted') {
+      throw new UsageError('NOT_A_FRIEND', `this contact is ${contact.state}, not a friend`, {
+        hint: contact.state === 'outgoing' ? 'wait until they accept' : 'ask them first: `kith add INVITE`',
+      })
+    }
+    const messageId = await this.#conversations.sendText(contact.id, text)
+    return { messageId: toHex(messageId), state: this.#delivery.stateOf(contact.id, messageId) ?? 'delivered' }
+  }
+
+  async waitForState(messageId: string, state: DeliveryState, timeoutMs: number): Promise<DeliveryState> {
+    const { clock } = this.#ports
+    const id = parseMessageId(messageId)
+    return await new Promise<DeliveryState>((resolve, reject) => {
+      const look = (last: boolean): void => {
+        this.#messageState(id).then((reached) => {
+          if (reached === undefined) {
+            end()
+            reject(new UsageError('UNKNOWN_MESSAGE', 'no message of this node has this ID'))
+          } else if (last || RANK[reached] >= RANK[state] || FINAL.includes(reached)) {
+            end()
+            resolve(reached)
+          }
+        }, reject)
+      }
+      const timer = clock.after(timeoutMs, () => look(true))
+      const unlisten = this.#journal.onEvent(({ event, detail }) => {
+        if (event === 'state' && detail.messageId === messageId) look(false)
+      })
+      const end = (): void => {
+        timer.cancel()
+        unlisten()
+      }
+      look(false)
+    })
+  }
+
+  async history(options: { who: string; limit: number; before?: string; search?: string }): Promise<HistoryEntry[]> {
+    const contact = this.#friendship.resolve(options.who)
+    const messages = await this.#conversations.history(contact.id, {
+      limit: options.limit,
+      ...(options.before !== undefined && { before: parseMessageId(options.before) }),
+      ...(options.search !== undefined && { search: options.search }),
+    })
+    if (this.#conversations.unread(contact.id) > 0) {
+      await this.#delivery.exclusively(contact.id, async () => {
+        const tx = new Transaction()
+        this.#conversations.markRead(tx, contact.id)
+        await this.#journal.commit(tx)
+      })
+    }
+    return messages.map((message) => this.#historyEntry(contact, message))
+  }
+
+  async eventsSince(since: number, limit: number): Promise<NodeEvent[]> {
+    return await this.#journal.eventsSince(since, limit)
+  }
+
+  lastCursor(): number {
+    return this.#journal.lastCursor
+  }
+
+  onEvent(listener: (event: NodeEvent) => void): () => void {
+    return this.#journal.onEvent(listener)
+  }
+
+  // ---- inside ----
+
+  /** A contact by petname or ID, or somebody who asks and is known by the claimed name alone. */
+  #asking(who: string): Contact {
+    const asking = this.#friendship.all().filter((one) => one.asking && claimOf(one.asking.request).name === who)
+    return asking.length === 1 ? asking[0]! : this.#friendship.resolve(who)
+  }
+
+  #inviteView(own: ReturnType<Friendship['invites']['list']>[number]): InviteView {
+    return {
+      inviteId: toHex(own.inviteId),
+      invite: this.#friendship.invites.link(own),
+      createdAt: own.createdAt,
+      expiresAt: own.invite.expires * 1000,
+      used: own.used,
+    }
+  }
+
+  #historyEntry(contact: Contact, message: HistoryMessage): HistoryEntry {
+    const { messageId, direction, text, sentAt, receivedAt, via, settled, reason } = message
+    const state = settled ?? (direction === 'in' ? 'delivered' : this.#delivery.stateOf(contact.id, messageId))
+    return {
+      messageId: toHex(messageId),
+      conversation: toHex(this.#conversations.conversationWith(contact.id)),
+      from: direction === 'in' ? idToText(contact.id) : this.id,
+      direction,
+      type: text === undefined ? 'unsupported' : 'text',
+      text: text ?? '',
+      sentAt,
+      receivedAt,
+      // a message that is neither in the outbox nor settled can only be one whose row is being written
+      state: state ?? 'queued',
+      ...(reason !== undefined && { reason }),
+      ...(via !== undefined && { via }),
+    }
+  }
+
+  async #messageState(id: Uint8Array): Promise<DeliveryState | undefined> {
+    for (const contact of this.#friendship.all()) {
+      const state = this.#delivery.stateOf(contact.id, id)
+      if (state) return state
+    }
+    return (await this.#conversations.settledState(id))?.state
+  }
+
+  #waits(): boolean {
+    return this.#friendship.all().some(
+      (contact) =>
+        this.#delivery.hasUnplaced(contact.id) ||
+        (contact.asked && contact.asked.sentTo.length === 0) ||
+        (contact.reply && contact.reply.storedAt.length === 0),
+    )
+  }
+
+  #publishRecords(): void {
+    const records = { identity: this.#self.record.bytes, prekeys: [this.#self.prekeyRecord] }
+    this.#directory
+      .publishOwn(records)
+      .catch((error: unknown) => this.#ports.logger.warn('publishing failed', { problem: describe(error) }))
+  }
+
+  #renew(): void {
+    const { clock, random, logger } = this.#ports
+    this.#renewal = clock.after(RENEW_MS, () => this.#renew())
+    this.#self
+      .renew(this.#journal, random, Math.floor(this.#time.now()))
+      .then((changed) => {
+        if (changed) this.#publishRecords()
+      })
+      .catch((error: unknown) => logger.warn('renewing keys failed', { problem: describe(error) }))
+  }
+
+  async #askServers(key: Uint8Array, servers: readonly string[]): Promise<Uint8Array[]> {
+    const answers = await Promise.allSettled(
+      servers.map((address) =>
+        this.#pool.withServer(address, RECORD_TIMEOUT_MS, async ({ client }) => await client.getRecord(key)),
+      ),
+    )
+    return answers.flatMap((answer) =>
+      answer.status === 'fulfilled' && answer.value.status === 'ok' ? [answer.value.record] : [],
+    )
+  }
+
+  async #handToServers(key: Uint8Array, value: Uint8Array): Promise<number> {
+    const answers = await Promise.allSettled(
+      this.#options.relays.map((address) =>
+        this.#pool.withServer(address, RECORD_TIMEOUT_MS, async ({ client }) => {
+          const known = await client.getRecord(key)
+          // handing in costs postage: not again when the server has it
+          if (known.status === 'ok' && toHex(known.record) === toHex(value)) return known
+          return await client.putRecord({ key, record: value })
+        }),
+      ),
+    )
+    return answers.filter((answer) => answer.status === 'fulfilled' && answer.value.status === 'ok').length
+  }
+}
+
+function stateOf(contact: Contact): { id: string; state: ContactState } {
+  return { id: idToText(contact.id), state: contact.state }
+}
+
+/** @throws UsageError `UNKNOWN_MESSAGE` when it is not 32 hexadecimal digits */
+function parseMessageId(text: string): Uint8Array {
+  if (!/^[0-9a-f]{32}$/i.test(text)) {
+    throw new UsageError('UNKNOWN_MESSAGE', 'expected a message ID of 32 hexadecimal digits')
+  }
+  return fromHex(text)
+}

@@ -1,0 +1,148 @@
+/**
+ * Makes a node of a home directory: opens the database, joins the real ports, and starts a person's node or a relay.
+ * Implements what the faces need of a process (`api/runtime.ts`).
+ */
+import { readFile } from 'node:fs/promises'
+import writeFileAtomic from 'write-file-atomic'
+import type { NodeRuntime, OpenNodeOptions, RunningNode } from './api/runtime.ts'
+import { type Config, setConfigValue } from './config.ts'
+import { utf8 } from './crypto/bytes.ts'
+import { createSelf } from './friendship/self.ts'
+import { wordsOf } from './identity/phrase.ts'
+import { idToText } from './identity/root.ts'
+import { createLogger, openLogFile } from './logger.ts'
+import { createLibp2pNetwork } from './network/libp2p-network.ts'
+import { KithNode } from './node.ts'
+import { type Ports, type RowKey, type Store, TABLE } from './ports.ts'
+import { KithRelay } from './relay.ts'
+import { createHome, openHome } from './store/home.ts'
+import { hasIdentity, homePaths } from './store/home-directory.ts'
+import { changePassphrase } from './store/vault.ts'
+import { systemClock, systemRandom } from './system.ts'
+import { peerIdText } from './wire/peer-id.ts'
+import { bytes, decode, encode, struct, uint } from './wire/schema.ts'
+
+const ENTROPY_BYTES = 32
+/** A person's peer ID is replaced after this time; a relay's stays, since people write it down (PROTOCOL 1). */
+const PEER_ID_DAYS = 30
+const TRANSPORT: RowKey = { table: TABLE.meta, scope: utf8('transport'), position: new Uint8Array(0) }
+const transportRow = struct({ seed: [1, bytes(32)], created: [2, uint()] })
+
+export const runtime: NodeRuntime = {
+  hasIdentity,
+
+  async createIdentity({ home, name, passphrase, relays, bootstrap }) {
+    const entropy = systemRandom.bytes(ENTROPY_BYTES)
+    const now = Math.floor(systemClock.now() / 1000)
+    const { id, tx } = createSelf({ entropy, name, random: systemRandom, now })
+    await createHome({
+      path: home,
+      passphrase,
+      entropy,
+      random: systemRandom,
+      populate: async (store) => await store.write(tx.changes),
+    })
+    await rememberConfig(home, { relays, bootstrap })
+    return { id: idToText(id), words: wordsOf(entropy).join(' ') }
+  },
+
+  openNode,
+
+  async changePassphrase({ home, old, new: passphrase }) {
+    const path = homePaths(home).vault
+    await changePassphrase({ path, unlock: { passphrase: old }, passphrase, random: systemRandom })
+  },
+}
+
+async function openNode(options: OpenNodeOptions): Promise<RunningNode> {
+  const { home, role, config } = options
+  const opened = await openHome(
+    role === 'relay'
+      ? { path: home, role, random: systemRandom, credentialsDirectory: options.credentialsDirectory }
+      : { path: home, role, random: systemRandom, unlock: { passphrase: options.passphrase ?? '' } },
+  )
+  const log = openLogFile(opened.paths.log)
+  const release = async (): Promise<void> => {
+    await opened.store.close()
+    log.close()
+  }
+  try {
+    const logger = createLogger({ level: config.logLevel, sink: log })
+    const seed = await transportSeed(opened.store, role)
+    const network = createLibp2pNetwork({
+      privateKeySeed: seed,
+      listen: config.listen,
+      announce: config.announce,
+      // a relay is also a way into the network
+      bootstrap: [...new Set([...config.bootstrap, ...config.relays])],
+      network: config.network,
+      role,
+      store: opened.store,
+      logger,
+      componentLogger: logger,
+    })
+    const ports: Ports = { clock: systemClock, random: systemRandom, store: opened.store, network, logger }
+    const node = role === 'relay' ? await openRelay(ports, seed, config) : await openPerson(ports, config)
+    if (!options.offline) await startOrStop(node)
+    return {
+      service: node,
+      ready: {
+        role,
+        ...(node instanceof KithNode && { id: node.id }),
+        peerId: peerIdText(network.peerId),
+        addresses: options.offline ? [] : network.addresses(),
+      },
+      settle: async (timeoutMs) => {
+        if (node instanceof KithNode) await node.settle(timeoutMs)
+      },
+      stop: async () => {
+        await node.stop()
+        await release()
+      },
+    }
+  } catch (error) {
+    await release()
+    throw error
+  }
+}
+
+async function startOrStop(node: KithNode | KithRelay): Promise<void> {
+  try {
+    await node.start()
+  } catch (error) {
+    await node.stop()
+    throw error
+  }
+}
+
+async function openPerson(ports: Ports, config: Config): Promise<KithNode> {
+  return await KithNode.open(ports, { relays: config.relays, profile: config.profile })
+}
+
+async function openRelay(ports: Ports, signingSeed: Uint8Array, config: Config): Promise<KithRelay> {
+  return await KithRelay.open(ports, {
+    signingSeed,
+    policy: { maxDays: config.relayMaxDays, contact: config.relayContact },
+    limits: { maxClaims: config.relayMaxClaims, maxBytes: config.relayMaxBytes },
+  })
+}
+
+async function transportSeed(store: Store, role: 'node' | 'relay'): Promise<Uint8Array> {
+  const now = Math.floor(systemClock.now() / 1000)
+  const row = await store.get(TRANSPORT)
+  const known = row && decode(transportRow, row, 64)
+  if (known && (role === 'relay' || now - known.created < PEER_ID_DAYS * 86_400)) return known.seed
+  const seed = systemRandom.bytes(32)
+  await store.write([{ key: TRANSPORT, value: encode(transportRow, { seed, created: now }) }])
+  return seed
+}
+
+async function rememberConfig(home: string, values: Pick<Config, 'relays' | 'bootstrap'>): Promise<void> {
+  const path = homePaths(home).config
+  let text = await readFile(path, 'utf8').catch(() => '')
+  for (const key of ['relays', 'bootstrap'] as const) {
+    if (values[key].length > 0) text = setConfigValue(text, key, values[key])
+  }
+  if (text !== '') await writeFileAtomic(path, text, { mode: 0o600 })
+}
+

@@ -1,0 +1,158 @@
+/**
+ * A relay (PROTOCOL 6): mailboxes for anybody, the gossip mesh of all buckets, a DHT server, and the records of those who
+ * use it. Made from ports alone. It has no identity and knows nobody.
+ */
+import type { NodeEvent, NodeService, NodeStatus, RelayCounters } from './api/service.ts'
+import { createCustody, type Custody, type CustodyInit } from './custody/custody.ts'
+import { describe } from './delivery/delivery.ts'
+import { GossipGate } from './delivery/gossip-gate.ts'
+import { Journal } from './delivery/journal.ts'
+import { UsageError } from './errors.ts'
+import { compareRecordsAt, validateRecordAt } from './identity/record-keys.ts'
+import { allTopics } from './mailbox/buckets.ts'
+import { BUCKET_BITS } from './node.ts'
+import type { Inbound, Ports, Timer } from './ports.ts'
+import { peerIdText } from './wire/peer-id.ts'
+
+export interface RelayOptions {
+  /** 32-byte Ed25519 seed of the transport key, which signs receipts. */
+  signingSeed: Uint8Array
+  policy?: CustodyInit['policy']
+  limits?: CustodyInit['limits']
+  bucketBits?: number
+}
+
+const FIRST_REPUBLISH_MS = 60_000
+const REPUBLISH_MS = 12 * 3_600_000
+
+export class KithRelay implements NodeService {
+  readonly #ports: Ports
+  readonly #bucketBits: number
+  readonly #custody: Custody
+  readonly #journal: Journal
+  readonly #gate: GossipGate
+  readonly #startedAt: number
+  #republish: Timer | undefined
+  #stopped = false
+
+  private constructor(ports: Ports, custody: Custody, journal: Journal, bucketBits: number) {
+    const { clock } = ports
+    this.#ports = ports
+    this.#custody = custody
+    this.#journal = journal
+    this.#bucketBits = bucketBits
+    this.#startedAt = clock.now()
+    this.#gate = new GossipGate({ clock, protocolTime: () => clock.now() / 1000, deliver: () => undefined })
+  }
+
+  static async open(ports: Ports, options: RelayOptions): Promise<KithRelay> {
+    const { clock, random, store, network, logger } = ports
+    const custody = await createCustody({
+      store,
+      clock,
+      random,
+      logger,
+      peerId: network.peerId,
+      signingSeed: options.signingSeed,
+      openToAll: true,
+      policy: options.policy,
+      limits: options.limits,
+      ...recordRules(ports),
+    })
+    const journal = await Journal.open(store, clock)
+    return new KithRelay(ports, custody, journal, options.bucketBits ?? BUCKET_BITS)
+  }
+
+  async start(): Promise<void> {
+    const { network, clock } = this.#ports
+    const { validateRecord, compareRecords } = recordRules(this.#ports)
+    const inbound: Inbound = {
+      admit: (envelope, _topic, neighbour) => this.#gate.admit(envelope, neighbour),
+      serve: (source) => (this.#stopped ? undefined : this.#custody.accept(source)),
+      validateRecord,
+      compareRecords,
+    }
+    await network.start(inbound)
+    network.subscribe(allTopics(this.#bucketBits))
+    this.#republish = clock.after(FIRST_REPUBLISH_MS, () => this.#republishRecords())
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.#republish?.cancel()
+    await this.#ports.network.stop()
+    await this.#custody.stop()
+  }
+
+  async status(): Promise<NodeStatus> {
+    const { network, clock } = this.#ports
+    return {
+      role: 'relay',
+      peerId: peerIdText(network.peerId),
+      addresses: network.addresses(),
+      peers: network.peerCount(),
+      relays: [],
+      friends: 0,
+      requests: 0,
+      unacknowledged: 0,
+      uptime: clock.now() - this.#startedAt,
+    }
+  }
+
+  async relayCounters(): Promise<RelayCounters> {
+    return this.#custody.counters()
+  }
+
+  async eventsSince(since: number, limit: number): Promise<NodeEvent[]> {
+    return await this.#journal.eventsSince(since, limit)
+  }
+
+  lastCursor(): number {
+    return this.#journal.lastCursor
+  }
+
+  onEvent(listener: (event: NodeEvent) => void): () => void {
+    return this.#journal.onEvent(listener)
+  }
+
+  readonly createInvite = noPerson
+  readonly invites = noPerson
+  readonly revokeInvite = noPerson
+  readonly add = noPerson
+  readonly requests = noPerson
+  readonly accept = noPerson
+  readonly decline = noPerson
+  readonly block = noPerson
+  readonly unfriend = noPerson
+  readonly friends = noPerson
+  readonly verify = noPerson
+  readonly send = noPerson
+  readonly waitForState = noPerson
+  readonly history = noPerson
+
+  #republishRecords(): void {
+    const { clock, network, logger } = this.#ports
+    this.#republish = clock.after(REPUBLISH_MS, () => this.#republishRecords())
+    const publishAll = async (): Promise<void> => {
+      for await (const { key, value } of this.#custody.recordsToRepublish()) {
+        if (this.#stopped) return
+        await network.putRecord(key, value)
+      }
+    }
+    publishAll().catch((error: unknown) => logger.warn('republishing failed', { problem: describe(error) }))
+  }
+}
+
+async function noPerson(): Promise<never> {
+  throw new UsageError('WRONG_ROLE', 'this node is a relay: it has no identity and no friends')
+}
+
+function recordRules({ clock }: Ports): Pick<Inbound, 'validateRecord' | 'compareRecords'> {
+  return {
+    validateRecord: (key, value) => {
+      validateRecordAt(key, value, { now: Math.floor(clock.now() / 1000) })
+    },
+    compareRecords: compareRecordsAt,
+  }
+}

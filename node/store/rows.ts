@@ -1,0 +1,161 @@
+/**
+ * Rows at rest (PROTOCOL 9): the Store port over any abstract-level database. On disk
+ *   key   = table (1) || HMAC(index key, table || scope)[0..16] || position (0..24)
+ *   value = version (1) || key epoch (4) || nonce (24) || XChaCha20-Poly1305(record key, row; AD = L(row) || key)
+ * A value moved to another key does not open; an older value of the same key does (nothing local can tell, the peers'
+ * echoes do). What the rows mean is left to their owners.
+ */
+import { open, seal, SEAL_OVERHEAD_BYTES, NONCE_BYTES } from '../crypto/aead.ts'
+import { concat, u8, u32 } from '../crypto/bytes.ts'
+import { hkdfSha256, hmacSha256, NO_SALT } from '../crypto/hash.ts'
+import { L } from '../crypto/labels.ts'
+import { InternalError } from '../errors.ts'
+import { MAX_POSITION_BYTES, MAX_VALUE_BYTES } from '../limits.ts'
+import type { Random, Row, RowChange, RowKey, RowRange, Store } from '../ports.ts'
+import { type ByteLevel, type ByteOperation, storeClosed, storeDamaged, toStoreError } from './byte-level.ts'
+import { GroupCommit } from './group-commit.ts'
+
+export { MAX_POSITION_BYTES, MAX_VALUE_BYTES }
+export const MASTER_KEY_BYTES = 32
+
+const ROW_VERSION = 1
+const KEY_EPOCH = 0
+const HEADER = concat(u8(ROW_VERSION), u32(KEY_EPOCH))
+const SCOPE_BYTES = 16
+const PREFIX_BYTES = 1 + SCOPE_BYTES
+const BLIND_BYTES = 8
+const DEFAULT_LIMIT = 1000
+/** No table has this number: what is blinded is never a scope. */
+const BLIND_DOMAIN = u8(0)
+
+export interface StoreKeys {
+  /** 32 bytes: blinds scopes and what stands in positions. */
+  index: Uint8Array
+  /** 32 bytes: encrypts the rows of key epoch 0. */
+  record: Uint8Array
+}
+
+/** A Store that owns its database. */
+export interface RowStore extends Store {
+  /** Waits for the writes under way, then closes the database; every later call fails with `STORE_CLOSED`. */
+  close(): Promise<void>
+}
+
+/** Both keys of a 32-byte master key. */
+export function deriveStoreKeys(masterKey: Uint8Array): StoreKeys {
+  return {
+    index: hkdfSha256(NO_SALT, masterKey, L('storeIndex'), 32),
+    record: hkdfSha256(NO_SALT, masterKey, concat(L('storeRecord'), u32(KEY_EPOCH)), 32),
+  }
+}
+
+/**
+ * The Store port over an open database of byte arrays, which from now on belongs to the store.
+ * Values are encrypted before `write` returns its promise, so their buffers may be used again at once.
+ * A position above 24 bytes or a value above 1 MiB is an InternalError `BAD_ROW`.
+ */
+export function createRowStore(level: ByteLevel, keys: StoreKeys, random: Random): RowStore {
+  const commits = new GroupCommit(level)
+  let closing: Promise<void> | undefined
+
+  function checkOpen(): void {
+    if (closing !== undefined) throw storeClosed()
+  }
+
+  return {
+    async get(key) {
+      checkOpen()
+      const place = diskKey(keys, key)
+      const value = await level.get(place).catch(fail)
+      return value === undefined ? undefined : openRow(keys, place, value)
+    },
+    async list(range) {
+      checkOpen()
+      const limit = range.limit ?? DEFAULT_LIMIT
+      if (!Number.isSafeInteger(limit) || limit < 0) throw badRow(`expected a limit of 0 or more, got ${limit}`)
+      if (limit === 0) return []
+      const found = await level
+        .iterator({ ...bounds(keys, range), limit, reverse: range.reverse ?? false })
+        .all()
+        .catch(fail)
+      return found.map(([key, value]): Row => {
+        const place = new Uint8Array(key) // a copy: databases hand out views of larger buffers
+        return { position: place.slice(PREFIX_BYTES), value: openRow(keys, place, value) }
+      })
+    },
+    async write(changes) {
+      checkOpen()
+      if (changes.length === 0) return
+      await commits.write(changes.map((change) => toOperation(keys, random, change)))
+    },
+    blind: (bytes) => hmacSha256(keys.index, BLIND_DOMAIN, bytes).slice(0, BLIND_BYTES),
+    close() {
+      closing ??= commits.idle().then(() => level.close().catch(fail))
+      return closing
+    },
+  }
+}
+
+function fail(cause: unknown): never {
+  throw toStoreError(cause)
+}
+
+function badRow(message: string): InternalError {
+  return new InternalError('BAD_ROW', message)
+}
+
+function prefix(keys: StoreKeys, table: number, scope: Uint8Array): Uint8Array {
+  const blinded = hmacSha256(keys.index, u8(table), scope)
+  return concat(u8(table), blinded.subarray(0, SCOPE_BYTES))
+}
+
+function diskKey(keys: StoreKeys, { table, scope, position }: RowKey): Uint8Array {
+  return concat(prefix(keys, table, scope), checkedPosition(position))
+}
+
+function checkedPosition(position: Uint8Array): Uint8Array {
+  if (position.length <= MAX_POSITION_BYTES) return position
+  throw badRow(`expected a position of at most ${MAX_POSITION_BYTES} bytes, got ${position.length}`)
+}
+
+function bounds(keys: StoreKeys, { table, scope, from, to }: RowRange): { gte: Uint8Array; lt: Uint8Array } {
+  const start = prefix(keys, table, scope)
+  return {
+    gte: from === undefined ? start : concat(start, checkedPosition(from)),
+    lt: to === undefined ? after(start) : concat(start, checkedPosition(to)),
+  }
+}
+
+/** The first key behind all that begin with `start`; the table byte is far from 255, so the carry always ends. */
+function after(start: Uint8Array): Uint8Array {
+  const next = start.slice()
+  for (let i = next.length - 1; i >= 0; i--) {
+    next[i] = (next[i]! + 1) & 0xff
+    if (next[i] !== 0) break
+  }
+  return next
+}
+
+function toOperation(keys: StoreKeys, random: Random, { key, value }: RowChange): ByteOperation {
+  const place = diskKey(keys, key)
+  if (value === undefined) return { type: 'del', key: place }
+  if (value.length > MAX_VALUE_BYTES) {
+    throw badRow(`expected a value of at most ${MAX_VALUE_BYTES} bytes, got ${value.length}`)
+  }
+  const sealed = seal(keys.record, random.bytes(NONCE_BYTES), value, associated(place))
+  return { type: 'put', key: place, value: concat(HEADER, sealed) }
+}
+
+function associated(place: Uint8Array): Uint8Array {
+  return concat(L('row'), place)
+}
+
+function openRow(keys: StoreKeys, place: Uint8Array, value: Uint8Array): Uint8Array {
+  const known = value.length >= HEADER.length + SEAL_OVERHEAD_BYTES && HEADER.every((byte, i) => value[i] === byte)
+  if (!known) throw storeDamaged(`a row of table ${place[0]} has no known form`)
+  try {
+    return open(keys.record, value.subarray(HEADER.length), associated(place))
+  } catch (cause) {
+    throw storeDamaged(`a row of table ${place[0]} does not authenticate`, cause)
+  }
+}

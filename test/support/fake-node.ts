@@ -1,0 +1,320 @@
+/**
+ * A node without network, disk or cryptography, for tests of its faces: state in memory, moved by the test. The runtime
+ * around it knows homes, one passphrase each, and that a home is held by one at a time.
+ */
+import { mkdir } from 'node:fs/promises'
+import type { NodeRuntime, OpenNodeOptions, RunningNode } from '../../node/api/runtime.ts'
+import {
+  type ContactState,
+  type ContactView,
+  DELIVERY_STATES,
+  type DeliveryState,
+  type HistoryEntry,
+  type InviteView,
+  type NodeEvent,
+  type NodeService,
+  type NodeStatus,
+  type RelayCounters,
+  type RequestView,
+} from '../../node/api/service.ts'
+import { NetworkError, StoreError, UsageError } from '../../node/errors.ts'
+
+/** When everything in a fake node happens. */
+export const FAKE_NOW = Date.UTC(2026, 10, 21, 9, 56)
+export const ALICE = 'kith1alice'
+export const BOB = 'kith1bob'
+export const SAFETY_NUMBER = '123456789012345678901234567890123456789012345678901234567890'
+export const WORDS = Array.from({ length: 24 }, (_, i) => `word${i + 1}`).join(' ')
+
+export class FakeNode implements NodeService {
+  readonly contacts: ContactView[] = []
+  readonly asking: RequestView[] = []
+  readonly messages: HistoryEntry[] = []
+  readonly log: NodeEvent[] = []
+  readonly links: InviteView[] = []
+  /** What `send` answers, and how far a message comes while one waits. */
+  sendState: DeliveryState = 'queued'
+  reaches: DeliveryState = 'custody'
+  /** Thrown by the next `add`. */
+  addError: Error | undefined
+  /** Resolves the calls of `waitForState`; without it they answer at once. */
+  waiting: Promise<void> | undefined
+  /** Calls of `eventsSince`. */
+  logReads = 0
+  readonly #listeners = new Set<(event: NodeEvent) => void>()
+  readonly #role: 'node' | 'relay'
+  readonly #name: string
+
+  constructor(role: 'node' | 'relay' = 'node', name = 'alice') {
+    this.#role = role
+    this.#name = name
+  }
+
+  get listeners(): number {
+    return this.#listeners.size
+  }
+
+  befriend(petname: string, changes: Partial<ContactView> = {}): ContactView {
+    const contact: ContactView = {
+      id: `kith1${petname}`,
+      petname,
+      name: petname,
+      state: 'friend',
+      verified: false,
+      online: false,
+      unread: 0,
+      ...changes,
+    }
+    this.contacts.push(contact)
+    return contact
+  }
+
+  knock(name: string, note = ''): void {
+    this.asking.push({ id: `kith1${name}`, name, note, receivedAt: FAKE_NOW })
+  }
+
+  receive(from: string, text: string): HistoryEntry {
+    return this.#write({ from: this.#contact(from).id, direction: 'in', text, state: 'delivered', via: 'relay' })
+  }
+
+  /** Writes an event and tells it. */
+  emit(event: string, detail: NodeEvent['detail'] = {}): void {
+    const row = { cursor: this.lastCursor() + 1, event, at: FAKE_NOW, detail }
+    this.log.push(row)
+    for (const listener of this.#listeners) listener(row)
+  }
+
+  async status(): Promise<NodeStatus> {
+    const person = this.#role === 'node' ? { id: ALICE, name: this.#name } : {}
+    return {
+      role: this.#role,
+      ...person,
+      peerId: '12D3fake',
+      addresses: ['/ip4/127.0.0.1/tcp/4301/p2p/12D3fake'],
+      peers: 2,
+      relays: [{ address: '/ip4/192.0.2.1/tcp/4301/p2p/12D3relay', connected: false, problem: 'refused' }],
+      friends: this.contacts.length,
+      requests: this.asking.length,
+      unacknowledged: 1,
+      uptime: 90_000,
+    }
+  }
+
+  async relayCounters(): Promise<RelayCounters> {
+    return { claims: 1, copies: 2, bytes: 8192, records: 3 }
+  }
+
+  async createInvite({ lifetimeSeconds }: { lifetimeSeconds: number; uses: number }): Promise<InviteView> {
+    const number = this.links.length + 1
+    const invite = {
+      inviteId: `i${number}`,
+      invite: `kithinvite1link${number}`,
+      createdAt: FAKE_NOW,
+      expiresAt: FAKE_NOW + lifetimeSeconds * 1000,
+      used: 0,
+    }
+    this.links.push(invite)
+    return invite
+  }
+
+  async invites(): Promise<InviteView[]> {
+    return this.links
+  }
+
+  async revokeInvite(inviteId: string): Promise<void> {
+    const index = this.links.findIndex((link) => link.inviteId === inviteId || link.invite === inviteId)
+    if (index === -1) throw new UsageError('BAD_INVITE', 'no such invite')
+    this.links.splice(index, 1)
+  }
+
+  async add(options: { target: string; petname?: string }): Promise<{ id: string; state: ContactState }> {
+    if (this.addError !== undefined) throw this.addError
+    return this.befriend(options.petname ?? 'stranger', { state: 'outgoing' })
+  }
+
+  async requests(): Promise<RequestView[]> {
+    return this.asking
+  }
+
+  async accept(who: string, petname?: string): Promise<{ id: string; state: ContactState }> {
+    const request = this.#takeRequest(who)
+    return this.befriend(petname ?? request.name, { id: request.id, state: 'accepted' })
+  }
+
+  async decline(who: string): Promise<{ id: string; state: ContactState }> {
+    return { id: this.#takeRequest(who).id, state: 'none' }
+  }
+
+  async block(who: string): Promise<{ id: string; state: ContactState }> {
+    return this.#change(who, 'blocked')
+  }
+
+  async unfriend(who: string): Promise<{ id: string; state: ContactState }> {
+    return this.#change(who, 'none')
+  }
+
+  async friends(): Promise<ContactView[]> {
+    return this.contacts
+  }
+
+  async verify(who: string, confirm?: { number?: string }): Promise<{ safetyNumber: string; verified: boolean }> {
+    const contact = this.#contact(who)
+    if (confirm?.number !== undefined && confirm.number !== SAFETY_NUMBER) {
+      throw new UsageError('NOT_TRUSTED', 'the safety number differs')
+    }
+    if (confirm !== undefined) contact.verified = true
+    return { safetyNumber: SAFETY_NUMBER, verified: contact.verified }
+  }
+
+  async send(who: string, text: string): Promise<{ messageId: string; state: DeliveryState }> {
+    const contact = this.#contact(who)
+    const { messageId } = this.#write({ from: ALICE, direction: 'out', text, state: this.sendState }, contact.id)
+    return { messageId, state: this.sendState }
+  }
+
+  async waitForState(messageId: string, state: DeliveryState, timeoutMs: number): Promise<DeliveryState> {
+    const message = this.messages.find((each) => each.messageId === messageId)
+    if (message === undefined) throw new UsageError('UNKNOWN_MESSAGE', 'no such message')
+    if (timeoutMs > 0) await this.waiting
+    if (DELIVERY_STATES.indexOf(message.state) < DELIVERY_STATES.indexOf(this.reaches)) message.state = this.reaches
+    // A real node would wait; this one knows that nothing more will come.
+    void state
+    return message.state
+  }
+
+  async history(options: { who: string; limit: number; before?: string; search?: string }): Promise<HistoryEntry[]> {
+    const { id } = this.#contact(options.who)
+    const all = this.messages.filter((each) => each.conversation === id)
+    const end = options.before === undefined ? all.length : all.findIndex((each) => each.messageId === options.before)
+    const found = all.slice(0, end).filter((each) => each.text.includes(options.search ?? ''))
+    return found.slice(-options.limit)
+  }
+
+  async eventsSince(since: number, limit: number): Promise<NodeEvent[]> {
+    this.logReads += 1
+    return this.log.filter((row) => row.cursor > since).slice(0, limit)
+  }
+
+  lastCursor(): number {
+    return this.log.at(-1)?.cursor ?? 0
+  }
+
+  onEvent(listener: (event: NodeEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #write(
+    entry: Pick<HistoryEntry, 'from' | 'direction' | 'text' | 'state'> & Partial<HistoryEntry>,
+    conversation = entry.from,
+  ): HistoryEntry {
+    const message: HistoryEntry = {
+      messageId: `m${this.messages.length + 1}`,
+      conversation,
+      type: 'text',
+      sentAt: FAKE_NOW,
+      receivedAt: FAKE_NOW,
+      ...entry,
+    }
+    this.messages.push(message)
+    return message
+  }
+
+  #contact(who: string): ContactView {
+    const found = this.contacts.filter(({ petname, id }) => petname === who || id.startsWith(who))
+    if (found.length === 0) throw new UsageError('UNKNOWN_FRIEND', `nobody is called ${who}`, { hint: 'see kith friends' })
+    if (found.length > 1) throw new UsageError('AMBIGUOUS', `${who} may be several`)
+    return found[0]!
+  }
+
+  #takeRequest(who: string): RequestView {
+    const index = this.asking.findIndex(({ id, name }) => id === who || name === who)
+    if (index === -1) throw new UsageError('UNKNOWN_FRIEND', `no request of ${who}`)
+    return this.asking.splice(index, 1)[0]!
+  }
+
+  #change(who: string, state: ContactState): ContactView {
+    const contact = this.#contact(who)
+    contact.state = state
+    return contact
+  }
+}
+
+interface FakeHome {
+  passphrase: string
+  node: FakeNode
+}
+
+export class FakeRuntime implements NodeRuntime {
+  readonly homes = new Map<string, FakeHome>()
+  readonly held = new Set<string>()
+  /** What `openNode` was called with. */
+  readonly opened: OpenNodeOptions[] = []
+  readonly created: Parameters<NodeRuntime['createIdentity']>[0][] = []
+  settled = 0
+  stopped = 0
+  /** Thrown by `openNode`. */
+  openError: Error | undefined
+
+  /** The node of a home, made when it is missing. */
+  node(home: string): FakeNode {
+    const known = this.homes.get(home)
+    if (known !== undefined) return known.node
+    const node = new FakeNode()
+    this.homes.set(home, { passphrase: 'correct horse', node })
+    return node
+  }
+
+  async hasIdentity(home: string): Promise<boolean> {
+    return this.homes.has(home)
+  }
+
+  async createIdentity(
+    options: Parameters<NodeRuntime['createIdentity']>[0],
+  ): Promise<{ id: string; words: string }> {
+    if (options.passphrase.length < 8) throw new UsageError('WEAK_PASSPHRASE', 'expected 8 or more characters')
+    this.created.push(options)
+    await mkdir(options.home, { recursive: true, mode: 0o700 })
+    this.homes.set(options.home, { passphrase: options.passphrase, node: new FakeNode('node', options.name) })
+    return { id: ALICE, words: WORDS }
+  }
+
+  async openNode(options: OpenNodeOptions): Promise<RunningNode> {
+    const { home, role } = options
+    if (this.openError !== undefined) throw this.openError
+    if (this.held.has(home)) throw new StoreError('HOME_IN_USE', 'another process holds the home')
+    const known = this.homes.get(home)
+    if (role === 'node' && known?.passphrase !== options.passphrase) {
+      throw new UsageError('WRONG_PASSPHRASE', 'the passphrase does not open this home')
+    }
+    this.held.add(home)
+    this.opened.push(options)
+    await mkdir(home, { recursive: true, mode: 0o700 })
+    const service = known?.node ?? new FakeNode(role)
+    const { id, peerId, addresses } = await service.status()
+    return {
+      service,
+      ready: { role, ...(id === undefined ? {} : { id }), peerId, addresses },
+      settle: async () => {
+        this.settled += 1
+      },
+      stop: async () => {
+        this.stopped += 1
+        this.held.delete(home)
+      },
+    }
+  }
+
+  async changePassphrase(options: { home: string; old: string; new: string }): Promise<void> {
+    const home = this.homes.get(options.home)
+    if (home === undefined || home.passphrase !== options.old) {
+      throw new UsageError('WRONG_PASSPHRASE', 'the passphrase does not open this home')
+    }
+    home.passphrase = options.new
+  }
+}
+
+/** An error as a node may throw it. */
+export function unreachable(): NetworkError {
+  return new NetworkError('UNREACHABLE', 'no relay answers')
+}
