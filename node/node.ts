@@ -148,8 +148,7 @@ export class KithNode implements NodeService {
       courier: this.#courier,
       relays: options.relays,
       protocolTime,
-      greet: (friend) =>
-        this.#conversations.sendProfile(friend, { name: self.name, relays: [...options.relays] }),
+      greet: (friend) => this.#conversations.sendProfile(friend, { name: self.name, relays: [...options.relays] }),
     })
     this.#gate = new GossipGate({
       clock,
@@ -285,7 +284,11 @@ export class KithNode implements NodeService {
     await this.#journal.commit(tx)
   }
 
-  async add(options: { target: string; petname?: string; note?: string }): Promise<{ id: string; state: ContactState }> {
+  async add(options: {
+    target: string
+    petname?: string
+    note?: string
+  }): Promise<{ id: string; state: ContactState }> {
     return stateOf(await this.#friendship.add(options))
   }
 
@@ -452,12 +455,14 @@ export class KithNode implements NodeService {
   }
 
   #waits(): boolean {
-    return this.#friendship.all().some(
-      (contact) =>
-        this.#delivery.hasUnplaced(contact.id) ||
-        (contact.asked && contact.asked.sentTo.length === 0) ||
-        (contact.reply && contact.reply.storedAt.length === 0),
-    )
+    return this.#friendship
+      .all()
+      .some(
+        (contact) =>
+          this.#delivery.hasUnplaced(contact.id) ||
+          (contact.asked && contact.asked.sentTo.length === 0) ||
+          (contact.reply && contact.reply.storedAt.length === 0),
+      )
   }
 
   #publishRecords(): void {

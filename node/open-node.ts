@@ -145,4 +145,3 @@ async function rememberConfig(home: string, values: Pick<Config, 'relays' | 'boo
   }
   if (text !== '') await writeFileAtomic(path, text, { mode: 0o600 })
 }
-

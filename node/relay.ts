@@ -82,7 +82,7 @@ export class KithRelay implements NodeService {
     this.#stopped = true
     this.#republish?.cancel()
     await this.#ports.network.stop()
-    await this.#custody.stop()
+    this.#custody.stop()
   }
 
   async status(): Promise<NodeStatus> {

@@ -24,6 +24,7 @@ const RULES: Rules = {
   parts: {
     errors: [],
     limits: [],
+    'keyed-queue': [],
     ports: [...GROUND],
     config: [...GROUND, 'config-file'],
     'config-file': [...GROUND],
@@ -35,8 +36,8 @@ const RULES: Rules = {
     identity: PROTOCOL,
     session: [...PROTOCOL, 'mailbox', 'identity'],
     directory: BELOW_CORE,
-    custody: BELOW_CORE,
-    delivery: [...BELOW_CORE, 'directory'],
+    custody: [...BELOW_CORE, 'keyed-queue'],
+    delivery: [...BELOW_CORE, 'directory', 'keyed-queue'],
     friendship: [...BELOW_CORE, 'directory', 'delivery'],
     conversation: [...BELOW_CORE, 'directory', 'delivery', 'friendship'],
     store: [...PROTOCOL, 'identity', 'config', 'logger'],

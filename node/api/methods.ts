@@ -315,7 +315,8 @@ export function findMethod(name: string): Method | undefined {
   return Object.hasOwn(METHODS, name) ? METHODS[name as MethodName] : undefined
 }
 
-function describeMethods(): Record<string, unknown>[] {
+/** The table as data: names, summaries, JSON Schemas. */
+export function describeMethods(): Record<string, unknown>[] {
   return Object.entries(METHODS).map(([name, { summary, needs, params, result }]) => ({
     name,
     summary,

@@ -5,14 +5,23 @@
 import { compare, concat, equal, toHex, u64, utf8 } from '../crypto/bytes.ts'
 import { sha256 } from '../crypto/hash.ts'
 import { L } from '../crypto/labels.ts'
-import type { Delivery, IncomingPayload, PayloadHandler } from '../delivery/delivery.ts'
+import type { IncomingPayload, PayloadHandler } from '../delivery/contract.ts'
+import type { Delivery } from '../delivery/delivery.ts'
 import type { Transaction } from '../delivery/journal.ts'
 import { UsageError } from '../errors.ts'
 import type { Friendship } from '../friendship/friendship.ts'
 import { idToText } from '../identity/root.ts'
 import * as limits from '../limits.ts'
 import { type Store, TABLE } from '../ports.ts'
-import { messageId, PAYLOAD_TYPE, type Payload, payload as payloadShape, MAX_PAYLOAD_BYTES, profileBody, textBody } from '../wire/payload.ts'
+import {
+  messageId,
+  PAYLOAD_TYPE,
+  type Payload,
+  payload as payloadShape,
+  MAX_PAYLOAD_BYTES,
+  profileBody,
+  textBody,
+} from '../wire/payload.ts'
 import type { Head } from '../wire/records.ts'
 import { bytes, bytesBetween, decode, encode, list, optional, struct, text, uint } from '../wire/schema.ts'
 
@@ -135,7 +144,12 @@ export class Conversations implements PayloadHandler {
         record: (tx, message, encoded) => {
           const sentAt = decode(payloadShape, encoded, MAX_PAYLOAD_BYTES).sentAt
           const position = this.#position(lamport, message)
-          this.#putHistory(tx, thread, { messageId: message, direction: 1, payload: encoded, receivedAt: sentAt }, position)
+          this.#putHistory(
+            tx,
+            thread,
+            { messageId: message, direction: 1, payload: encoded, receivedAt: sentAt },
+            position,
+          )
           this.#putThread(tx, friend, { ...thread, lamport, heads: [message], last: later(thread.last, position) })
           tx.event('message', {
             messageId: toHex(message),

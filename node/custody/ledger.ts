@@ -7,7 +7,7 @@ import { type KindRules, kindRules } from '../mailbox/keys.ts'
 import { type Clock, type RowChange, type Store, TABLE } from '../ports.ts'
 import { encode } from '../wire/schema.ts'
 import { MAX_COPY_BYTES } from '../wire/commands.ts'
-import { KeyedQueue } from './keyed-queue.ts'
+import { KeyedQueue } from '../keyed-queue.ts'
 import { type Claim, claimKey, claimRow, NO_SCOPE, pages, readRow } from './rows.ts'
 
 /** Bytes that a claim, and a copy or tombstone besides the copy itself, are reckoned to take on the disk. */

@@ -8,7 +8,7 @@ import * as limits from '../limits.ts'
 import { type Store, TABLE } from '../ports.ts'
 import { identityRecord, prekeyRecord, signed } from '../wire/records.ts'
 import { decode, encode } from '../wire/schema.ts'
-import { KeyedQueue } from './keyed-queue.ts'
+import { KeyedQueue } from '../keyed-queue.ts'
 import { NO_SCOPE, pages, readRow, type ServedRecord, servedRecordRow } from './rows.ts'
 
 const IDENTITY_PREFIX = utf8('/kith-id/')

@@ -165,7 +165,8 @@ class Route {
       await this.#consignment.stored(server.peerId, parcel.id, encode(signedBody, result.signed))
       return undefined
     }
-    if (result.status === 'full' || result.status === 'busy') return Math.max(this.#backoff.next(), result.retryAfterSeconds * 1000)
+    if (result.status === 'full' || result.status === 'busy')
+      return Math.max(this.#backoff.next(), result.retryAfterSeconds * 1000)
     this.#init.logger.debug('put refused', { status: result.status })
     return this.#backoff.next()
   }
@@ -208,4 +209,3 @@ export class Courier {
     for (const name of [...this.#routes.keys()]) this.remove(name)
   }
 }
-

@@ -11,10 +11,9 @@ import { UsageError } from '../errors.ts'
 import * as limits from '../limits.ts'
 import { topicOf } from '../mailbox/buckets.ts'
 import { friendMailbox, KIND } from '../mailbox/keys.ts'
-import { type Clock, type Logger, type Network, type Random, type Store, TABLE, type Timer } from '../ports.ts'
+import { TABLE, type Timer } from '../ports.ts'
 import { type Envelope } from '../wire/envelope.ts'
-import { PAYLOAD_TYPE, type Payload } from '../wire/payload.ts'
-import type { Head } from '../wire/records.ts'
+import { PAYLOAD_TYPE } from '../wire/payload.ts'
 import { randomFraction } from './backoff.ts'
 import {
   type Channel,
@@ -29,86 +28,13 @@ import {
   putLane,
   sendingLane,
 } from './channel.ts'
-import type { Courier } from './courier.ts'
+import type { DeliveryInit, Draft } from './contract.ts'
 import { Inbox, type InboundMail } from './inbox.ts'
-import { type Journal, Transaction } from './journal.ts'
-import { KeyedQueue } from './keyed-queue.ts'
-import type { MailReader } from './mail-reader.ts'
+import { Transaction } from './journal.ts'
+import { KeyedQueue } from '../keyed-queue.ts'
 import { deleteEntry, type OutboxEntry, putBody, putEntry, readBody } from './outbox.ts'
 import { Sealer } from './sealer.ts'
 import type { SessionState } from '../session/session-state.ts'
-
-/** How a message came. */
-export type Via = 'gossip' | 'relay'
-
-/** A message of a friend's, authentic and new. */
-export interface IncomingPayload {
-  messageId: Uint8Array
-  /** Undefined when the friend's node sent something that this version cannot read. */
-  payload: Payload | undefined
-  encoded: Uint8Array
-  via: Via
-  /** Milliseconds. */
-  receivedAt: number
-}
-
-/** The one call upwards: what the payloads mean. `apply` and `settled` write into the transaction and never wait. */
-export interface PayloadHandler {
-  /** Whether this message is in the history already. */
-  isKnown(messageId: Uint8Array): Promise<boolean>
-  /** Reads what `apply` will want to know. */
-  prepare(friend: Uint8Array, incoming: IncomingPayload): Promise<void>
-  apply(tx: Transaction, friend: Uint8Array, incoming: IncomingPayload): void
-  /** A message has left the outbox. */
-  settled(
-    tx: Transaction,
-    friend: Uint8Array,
-    message: { messageId: Uint8Array; type: number; reference: Uint8Array },
-    state: 'delivered' | 'expired' | 'failed',
-    reason?: string,
-  ): void
-  /** The friend proved to hold the session. */
-  confirmed(tx: Transaction, friend: Uint8Array): void
-  /** The friend's head as the friend gave it in a message, and ours as the friend saw it. */
-  heads(friend: Uint8Array, mine: Head, yours: Head | undefined): void
-}
-
-/** What the sender of a message decides; the rest of the payload is delivery's. */
-export interface Draft {
-  type: number
-  /** 16 bytes. */
-  conversation: Uint8Array
-  lamport: number
-  parents: Uint8Array[]
-  body: Uint8Array
-  /** Seconds. */
-  lifetime: number
-  /** Handed back in `settled`, at most 64 bytes. */
-  reference(messageId: Uint8Array): Uint8Array
-  /** Writes the sender's own rows into the batch of the message. */
-  record(tx: Transaction, messageId: Uint8Array, encoded: Uint8Array): void
-}
-
-export interface DeliveryInit {
-  journal: Journal
-  store: Store
-  clock: Clock
-  random: Random
-  logger: Logger
-  network: Network
-  reader: MailReader
-  courier: Courier
-  handler: PayloadHandler
-  /** Seconds. */
-  protocolTime: () => number
-  /** The own record's head, and the friend's as it is pinned here. */
-  headsFor: (friend: Uint8Array) => { mine: Head; yours: Head | undefined }
-  bucketBits: number
-  /** False reads and writes by relays alone (profile `light`). */
-  gossip: boolean
-  /** A receipt that finds no text to ride on leaves after a time drawn from this range. */
-  receiptDelayMs: readonly [number, number]
-}
 
 /** What is unacknowledged is published again when the friend is heard, once in this time. */
 const REPUBLISH_MS = 600_000
@@ -253,9 +179,13 @@ export class Delivery {
       const channel = this.#channels.get(toHex(friend))
       if (!channel) throw new UsageError('NOT_A_FRIEND', 'there is no session with this contact')
       if (this.unacknowledged(friend) >= limits.MAX_UNACKNOWLEDGED_PER_FRIEND) {
-        throw new UsageError('TOO_MANY', `${limits.MAX_UNACKNOWLEDGED_PER_FRIEND} messages wait for this friend already`, {
-          hint: 'they are delivered when the friend comes back; send again then',
-        })
+        throw new UsageError(
+          'TOO_MANY',
+          `${limits.MAX_UNACKNOWLEDGED_PER_FRIEND} messages wait for this friend already`,
+          {
+            hint: 'they are delivered when the friend comes back; send again then',
+          },
+        )
       }
       return await this.#sendDraft(channel, makeDraft())
     })
@@ -525,7 +455,9 @@ export class Delivery {
           this.#init.logger.warn('sweeping failed', { problem: describe(error) }),
         )
       }
-      this.#inbox.sweep().catch((error: unknown) => this.#init.logger.warn('sweeping failed', { problem: describe(error) }))
+      this.#inbox
+        .sweep()
+        .catch((error: unknown) => this.#init.logger.warn('sweeping failed', { problem: describe(error) }))
       this.#scheduleSweep()
     })
   }

@@ -9,10 +9,16 @@ import { TABLE } from '../ports.ts'
 import { openEnvelope } from '../session/triple-ratchet.ts'
 import { type SessionState, wipeReplaced } from '../session/session-state.ts'
 import { decodeEnvelope, ENVELOPE_PREFIX_BYTES, envelopeId } from '../wire/envelope.ts'
-import { MAX_PAYLOAD_BYTES, PAYLOAD_TYPE, type Payload, payload as payloadShape, payloadMessageId } from '../wire/payload.ts'
+import {
+  MAX_PAYLOAD_BYTES,
+  PAYLOAD_TYPE,
+  type Payload,
+  payload as payloadShape,
+  payloadMessageId,
+} from '../wire/payload.ts'
 import { bytes, decode, encode, struct, uint } from '../wire/schema.ts'
 import { type Channel, type Lane, putLane } from './channel.ts'
-import type { DeliveryInit, IncomingPayload, Via } from './delivery.ts'
+import type { DeliveryInit, IncomingPayload, Via } from './contract.ts'
 import { Transaction } from './journal.ts'
 import type { Mail } from './mail-reader.ts'
 

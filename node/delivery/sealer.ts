@@ -14,7 +14,7 @@ import { payload as payloadShape, payloadMessageId } from '../wire/payload.ts'
 import type { Head } from '../wire/records.ts'
 import { encode } from '../wire/schema.ts'
 import { type Channel, type Lane, putLane } from './channel.ts'
-import type { Draft } from './delivery.ts'
+import type { Draft } from './contract.ts'
 import type { Transaction } from './journal.ts'
 import type { OutboxEntry } from './outbox.ts'
 
@@ -94,7 +94,9 @@ export class Sealer {
       floor: floorOf(channel, lane),
     })
     const unpaid = concat(sealed.prefix, new Uint8Array(ENVELOPE_NONCE_BYTES), sealed.body)
-    const nonce = await pay(mintEnvelopePostage(envelopeId(unpaid), unpaid.length, random.bytes(8)), () => clock.yield())
+    const nonce = await pay(mintEnvelopePostage(envelopeId(unpaid), unpaid.length, random.bytes(8)), () =>
+      clock.yield(),
+    )
     unpaid.set(nonce, sealed.prefix.length)
     const progress = { session: sealed.session, tagCounter: tagCounter + 1, highestTag: lane.window.highest }
     putLane(tx, channel.friend, lane, progress)

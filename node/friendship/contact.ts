@@ -6,7 +6,12 @@ import { toHex } from '../crypto/bytes.ts'
 import { idToText } from '../identity/root.ts'
 import * as limits from '../limits.ts'
 import { type Store, TABLE } from '../ports.ts'
-import { decodeIncomingRequest, decodeOutgoingRequest, encodeIncomingRequest, encodeOutgoingRequest } from '../session/pending-request.ts'
+import {
+  decodeIncomingRequest,
+  decodeOutgoingRequest,
+  encodeIncomingRequest,
+  encodeOutgoingRequest,
+} from '../session/pending-request.ts'
 import type { IncomingRequest, OutgoingRequest } from '../session/pending-request.ts'
 import type { Transaction } from '../delivery/journal.ts'
 import { MAX_INVITE_BYTES } from '../wire/invite.ts'
@@ -141,7 +146,9 @@ export function findContacts(contacts: Iterable<Contact>, who: string): Contact[
 /** A petname that nobody else has, made from what they call themselves. */
 export function freePetname(contacts: Iterable<Contact>, wanted: string, id: Uint8Array): string {
   const name = wanted.trim()
-  const taken = new Set([...contacts].filter((contact) => contactKey(contact.id) !== contactKey(id)).map((c) => c.petname))
+  const taken = new Set(
+    [...contacts].filter((contact) => contactKey(contact.id) !== contactKey(id)).map((c) => c.petname),
+  )
   if (name !== '' && !taken.has(name)) return name
   const suffix = idToText(id).slice(5, 13)
   return name === '' ? suffix : `${[...name].slice(0, 12).join('')}-${suffix}`

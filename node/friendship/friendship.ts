@@ -30,15 +30,7 @@ import { type Invite, invite as inviteShape, MAX_INVITE_BYTES } from '../wire/in
 import type { ProfileBody } from '../wire/payload.ts'
 import type { Head } from '../wire/records.ts'
 import { decode, encode, struct, uint } from '../wire/schema.ts'
-import {
-  type Contact,
-  contactKey,
-  findContacts,
-  freePetname,
-  loadContacts,
-  newContact,
-  putContact,
-} from './contact.ts'
+import { type Contact, contactKey, findContacts, freePetname, loadContacts, newContact, putContact } from './contact.ts'
 import { Invites, type OwnInvite } from './invites.ts'
 import type { Self } from './self.ts'
 
@@ -91,7 +83,9 @@ export class Friendship {
       this.#contacts.set(contactKey(contact.id), contact)
       if (contact.pin) this.#init.directory.pin(contact.id, contact.pin, contact.record)
     }
-    return [...this.#contacts.values()].filter((one) => one.state === 'friend' || one.state === 'accepted').map((one) => one.id)
+    return [...this.#contacts.values()]
+      .filter((one) => one.state === 'friend' || one.state === 'accepted')
+      .map((one) => one.id)
   }
 
   async start(): Promise<void> {
@@ -405,7 +399,12 @@ export class Friendship {
     const sealed = seal(invite.seal, nonce, leg.leg, L('inviteSeal'))
     const { writer, address: mailbox } = inviteMailbox(invite)
     const server = await this.#init.pool.withServer(address, SERVER_TIMEOUT_MS, async ({ client, peerId }) => {
-      const answer = await client.request({ address: mailbox, writerSeed: writer.seed, leg: sealed, expires: leg.expires })
+      const answer = await client.request({
+        address: mailbox,
+        writerSeed: writer.seed,
+        leg: sealed,
+        expires: leg.expires,
+      })
       if (answer.status !== 'placed') throw new PeerError('REFUSED', `the relay answered request with ${answer.status}`)
       return peerId
     })
@@ -533,7 +532,10 @@ export class Friendship {
     const changed: Contact = {
       ...contact,
       state: contact.state === 'friend' ? 'friend' : 'accepted',
-      petname: wanted === undefined ? freePetname(this.all(), request.request.name, contact.id) : this.#checkPetname(wanted, contact.id),
+      petname:
+        wanted === undefined
+          ? freePetname(this.all(), request.request.name, contact.id)
+          : this.#checkPetname(wanted, contact.id),
       name: request.request.name,
       record: record.bytes,
       pin: record.head,
@@ -614,7 +616,12 @@ function requesterRecord(view: IdentityView) {
   return { id: view.id, devices, revoked, minVersion, maxVersion }
 }
 
-function openReply(outgoing: Parameters<typeof openLeg2>[0]['outgoing'], secret: Uint8Array, mail: Mail, identitySecret: Uint8Array) {
+function openReply(
+  outgoing: Parameters<typeof openLeg2>[0]['outgoing'],
+  secret: Uint8Array,
+  mail: Mail,
+  identitySecret: Uint8Array,
+) {
   try {
     const leg = openCopy(friendMailbox(secret, mail.server).copyKey, mail.copy)
     return openLeg2({ outgoing, leg, identitySecret })

@@ -84,7 +84,8 @@ export class Self {
   static async load(store: Store): Promise<Self> {
     const keys = await store.get({ table: TABLE.identity, scope: NO_SCOPE, position: KEYS })
     const profile = await store.get({ table: TABLE.identity, scope: NO_SCOPE, position: PROFILE })
-    if (!keys || !profile) throw new ConfigError('NO_IDENTITY', 'there is no identity here', { hint: 'run `kith init`' })
+    if (!keys || !profile)
+      throw new ConfigError('NO_IDENTITY', 'there is no identity here', { hint: 'run `kith init`' })
     return new Self(decodeOwnKeys(keys), decode(profileRow, profile, 1024).name)
   }
 

@@ -1,6 +1,6 @@
 /**
  * The secrets of an identity on this device (PROTOCOL 1) and their form at rest, which moves apart from the wire's:
- * entropy of the words, device keys, prekeys by seq, own identity records by seq (a request names the one it was made
+ * seed of the current root key, device keys, prekeys by seq, own identity records by seq (a request names the one it was made
  * for). Prekeys are replaced every 7 days and destroyed when 45 days old. The vault and the rows are the store's work.
  */
 import { type Ed25519KeyPair, ed25519KeyPair } from '../crypto/ed25519.ts'

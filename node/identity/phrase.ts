@@ -6,8 +6,8 @@ import { entropyToMnemonic, mnemonicToEntropy } from '@scure/bip39'
 import { wordlist } from '@scure/bip39/wordlists/english.js'
 import { UsageError } from '../errors.ts'
 
-export const ENTROPY_BYTES = 32
-export const PHRASE_WORDS = 24
+const ENTROPY_BYTES = 32
+const PHRASE_WORDS = 24
 
 const known = new Set(wordlist)
 

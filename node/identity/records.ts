@@ -197,7 +197,7 @@ export function prekeyBelongs(identity: IdentityView, prekey: PrekeyView): boole
 }
 
 /** The device of an identity record under a typed signing key; undefined when it is unknown or revoked. */
-export function deviceOf(identity: IdentityView, typedSigning: Uint8Array): wire.Device | undefined {
+function deviceOf(identity: IdentityView, typedSigning: Uint8Array): wire.Device | undefined {
   return identity.record.devices.find((device) => equal(device.signing, typedSigning))
 }
 

@@ -20,7 +20,7 @@ import { inception, keyEvent, signed } from '../wire/records.ts'
 import { decode, encode } from '../wire/schema.ts'
 
 export const ID_BYTES = 32
-export const ID_PREFIX = 'kith'
+const ID_PREFIX = 'kith'
 
 /** Key pair of root `index` (0 to 255). */
 export function rootKeyPair(entropy: Uint8Array, index: number): Ed25519KeyPair {

@@ -7,7 +7,7 @@ import { sha256 } from '../crypto/hash.ts'
 import { L } from '../crypto/labels.ts'
 
 /** Most bits that a network may use: 65536 topics are more than gossip can carry, so the real bound lies below. */
-export const MAX_BUCKET_BITS = 16
+const MAX_BUCKET_BITS = 16
 
 /** Top `bits` bits of `H(L("bucket") || id)` as a number; `id` is an ID or a group's. @throws RangeError above 16 bits */
 export function bucketIndex(id: Uint8Array, bits: number): number {
@@ -16,7 +16,7 @@ export function bucketIndex(id: Uint8Array, bits: number): number {
 }
 
 /** `/kith/1/mail/<bits>/<index>`. */
-export function bucketTopic(bits: number, index: number): string {
+function bucketTopic(bits: number, index: number): string {
   return `/kith/1/mail/${bits}/${index}`
 }
 

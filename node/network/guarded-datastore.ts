@@ -4,7 +4,6 @@
  * record never gives way to a lower one, records and peers are capped, expired records are swept, provider records are
  * refused. Whether a record is good, and which of two is higher, is asked of the node.
  */
-import { NotFoundError } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { Libp2pRecord } from '@libp2p/record'
 import { BaseDatastore } from 'datastore-core'
@@ -192,12 +191,8 @@ export class GuardedDatastore extends BaseDatastore {
   }
 
   async #read(name: string): Promise<Libp2pRecord | undefined> {
-    try {
-      return decode(await this.#init.inner.get(new Key(name, false)))
-    } catch (error) {
-      if (error instanceof NotFoundError) return undefined
-      throw error
-    }
+    const key = new Key(name, false)
+    return (await this.#init.inner.has(key)) ? decode(await this.#init.inner.get(key)) : undefined
   }
 
   async #drop(name: string): Promise<void> {

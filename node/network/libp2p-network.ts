@@ -146,32 +146,20 @@ class Libp2pAssembly implements Libp2pNetwork {
       rules: inbound,
       ...KEPT_RECORDS[role],
     })
-    await records.open()
-    const libp2p = await createLibp2p(
-      stackOptions({
-        privateKey: this.#privateKey,
-        listen,
-        announce: this.#init.announce ?? [],
-        kind: this.#init.network,
-        role,
-        topics: this.#allTopics,
-        datastore: records,
-        logger: this.#init.componentLogger,
-        validators: forEachNamespace(validator(inbound)),
-        selectors: forEachNamespace(selector(inbound)),
-      }),
-    )
     const host = new MailboxHost({ serve: (source) => inbound.serve(source), logger })
-    for (const topic of this.#allTopics) this.#validateTopic(libp2p, inbound, topic)
-    await libp2p.handle(MAILBOX_PROTOCOL, (stream, connection) => host.accept(stream, connection), {
-      maxInboundStreams: MAX_LINKS_PER_CONNECTION,
-      maxOutboundStreams: MAX_LINKS_PER_CONNECTION,
-      runOnLimitedConnection: true,
-    })
-    await libp2p.start()
-    for (const topic of this.#readTopics) libp2p.services.gossip.subscribe(topic)
+    let libp2p: Libp2p<StackServices>
+    try {
+      await records.open()
+      libp2p = await this.#startStack(inbound, records, host)
+    } catch (error) {
+      await disk.close()
+      throw error
+    }
     if (listen.length > 0 && libp2p.services.listeners.addresses().length === 0) {
       logger.warn('none of the addresses could be listened on', { listen })
+    }
+    const sweep = (): void => {
+      records.sweep().catch((error: unknown) => logger.warn('expired records were not swept', { error }))
     }
     this.#running = {
       libp2p,
@@ -181,9 +169,36 @@ class Libp2pAssembly implements Libp2pNetwork {
       host,
       watchdog: new DhtWatchdog(libp2p, libp2p.services.dht),
       bootstrap: new BootstrapDialler(libp2p, this.#init.bootstrap, logger),
-      sweep: setInterval(() => void records.sweep(), SWEEP_PERIOD_MS),
+      sweep: setInterval(sweep, SWEEP_PERIOD_MS),
       stopped: new AbortController(),
     }
+  }
+
+  async #startStack(inbound: Inbound, records: GuardedDatastore, host: MailboxHost): Promise<Libp2p<StackServices>> {
+    const libp2p = await createLibp2p(
+      stackOptions({
+        privateKey: this.#privateKey,
+        listen: this.#init.listen,
+        announce: this.#init.announce ?? [],
+        kind: this.#init.network,
+        role: this.#init.role,
+        topics: this.#allTopics,
+        datastore: records,
+        logger: this.#init.componentLogger,
+        validators: forEachNamespace(validator(inbound)),
+        selectors: forEachNamespace(selector(inbound)),
+      }),
+    )
+    for (const topic of this.#allTopics) this.#validateTopic(libp2p, inbound, topic)
+    // Before start: identify tells each peer once which protocols there are.
+    await libp2p.handle(MAILBOX_PROTOCOL, (stream, connection) => host.accept(stream, connection), {
+      maxInboundStreams: MAX_LINKS_PER_CONNECTION,
+      maxOutboundStreams: MAX_LINKS_PER_CONNECTION,
+      runOnLimitedConnection: true,
+    })
+    await libp2p.start()
+    for (const topic of this.#readTopics) libp2p.services.gossip.subscribe(topic)
+    return libp2p
   }
 
   async #stop(): Promise<void> {
@@ -322,7 +337,12 @@ class Libp2pAssembly implements Libp2pNetwork {
     libp2p.services.gossip.topicValidators.set(topic, (neighbour, message) => {
       // A peer may send us any topic; what this node does not read it does not carry.
       if (!this.#readTopics.has(topic)) return TopicValidatorResult.Ignore
-      return VERDICT[inbound.admit(message.data, topic, neighbour.toString())]
+      try {
+        return VERDICT[inbound.admit(message.data, topic, neighbour.toString())]
+      } catch (error) {
+        this.#init.logger.error('an envelope could not be judged', { error })
+        return TopicValidatorResult.Ignore
+      }
     })
   }
 
@@ -345,7 +365,8 @@ class Libp2pAssembly implements Libp2pNetwork {
     const running = this.#running
     if (running === undefined || !isRecordKey(key)) return []
     const [held, found] = await Promise.all([
-      running.records.record(key),
+      // What peers say is worth having although the own disk fails.
+      running.records.record(key).catch(() => undefined),
       collectValues(running.libp2p.services.dht, key, running.stopped.signal),
     ])
     const isNew = held !== undefined && found.every((value) => Buffer.compare(value, held) !== 0)

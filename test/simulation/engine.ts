@@ -115,6 +115,13 @@ export class Engine {
     }
   }
 
+  /** Lets virtual time pass; as with `reach`, several may wait at once. */
+  async pass(milliseconds: number): Promise<void> {
+    const end = this.#now + milliseconds
+    this.schedule(milliseconds, () => {})
+    await this.reach(() => this.#now >= end)
+  }
+
   /** Does `action` as an event and runs the world until its promise has settled. */
   async do<R>(action: () => R | Promise<R>): Promise<R> {
     const settling = this.begin(action)

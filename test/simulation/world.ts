@@ -7,12 +7,12 @@
  *     await alice.do((node) => node.send('bob', 'hello'))
  *     world.crash('alice')
  *     await world.restart('alice')
- *     await world.run({ until: () => delivered, forMs: HOUR })
+ *     await world.eventually(async () => (await alice.it.history('bob')).length === 1)
  */
 import type { Network, Ports } from '../../node/ports.ts'
 import { sha256 } from '../../node/crypto/hash.ts'
 import { utf8 } from '../../node/crypto/bytes.ts'
-import { Engine, type EngineOptions, type Settling } from './engine.ts'
+import { DAY, Engine, type EngineOptions, type Settling, SimulationError } from './engine.ts'
 import { type CrashSide, createSimClock, createSimLogger, createSimRandom, Incarnation } from './incarnation.ts'
 import { SimDisk } from './sim-disk.ts'
 import { SimNet } from './sim-net.ts'
@@ -26,6 +26,10 @@ export interface SimPorts extends Ports {
 
 /** Starts the program of a node on its ports; called again after each crash. */
 export type Boot<T> = (ports: SimPorts) => T | Promise<T>
+
+const ASK_EVERY_MS = 100
+/** A question without an answer for this long is asked again. */
+const ANSWER_MS = 10_000
 
 /** A promise was waited for in a life that is over. */
 export class CrashedError extends Error {
@@ -160,6 +164,24 @@ export class World extends Engine {
     node.live(life, this.#ports(life), failed)
   }
 
+  /**
+   * Asks `question` again and again, ten times a virtual second, until it says yes. A node that is down, or crashes over
+   * the answer, is a no.
+   * @throws SimulationError when that takes longer than `forMs` @default a day
+   */
+  async eventually(question: () => boolean | Promise<boolean>, forMs = DAY): Promise<void> {
+    const end = this.now + forMs
+    while (this.now <= end) {
+      const asked = this.begin(question)
+      const patience = this.now + ANSWER_MS
+      this.schedule(ANSWER_MS, () => {})
+      await this.reach(() => asked.done || this.now >= patience)
+      if (isYes(asked)) return
+      await this.pass(ASK_EVERY_MS)
+    }
+    throw new SimulationError(this, `not so within ${forMs} ms: ${question.toString()}`)
+  }
+
   /** The disk of a node, new and empty at first. */
   disk(name: string): SimDisk {
     const known = this.#disks.get(name)
@@ -203,6 +225,15 @@ export class World extends Engine {
     const node = this.#nodes.get(name)
     if (node === undefined) throw new RangeError(`expected the name of a node, got ${name}`)
     return node
+  }
+}
+
+function isYes(asked: Settling<boolean>): boolean {
+  try {
+    return asked.done && asked.result()
+  } catch (error) {
+    if (error instanceof CrashedError) return false
+    throw error
   }
 }
 

@@ -23,9 +23,10 @@ export interface TestLogger extends Logger {
   readonly errors: string[]
 }
 
+const quiet = (): void => undefined
+
 export function testLogger(): TestLogger {
   const errors: string[] = []
-  const quiet = (): void => undefined
   const error = (message: string, detail?: Record<string, unknown>): void =>
     void errors.push(`${message} ${JSON.stringify(detail)}`)
   return { errors, debug: quiet, info: quiet, warn: quiet, error }

@@ -222,7 +222,8 @@ export class FakeNode implements NodeService {
 
   #contact(who: string): ContactView {
     const found = this.contacts.filter(({ petname, id }) => petname === who || id.startsWith(who))
-    if (found.length === 0) throw new UsageError('UNKNOWN_FRIEND', `nobody is called ${who}`, { hint: 'see kith friends' })
+    if (found.length === 0)
+      throw new UsageError('UNKNOWN_FRIEND', `nobody is called ${who}`, { hint: 'see kith friends' })
     if (found.length > 1) throw new UsageError('AMBIGUOUS', `${who} may be several`)
     return found[0]!
   }
@@ -269,9 +270,7 @@ export class FakeRuntime implements NodeRuntime {
     return this.homes.has(home)
   }
 
-  async createIdentity(
-    options: Parameters<NodeRuntime['createIdentity']>[0],
-  ): Promise<{ id: string; words: string }> {
+  async createIdentity(options: Parameters<NodeRuntime['createIdentity']>[0]): Promise<{ id: string; words: string }> {
     if (options.passphrase.length < 8) throw new UsageError('WEAK_PASSPHRASE', 'expected 8 or more characters')
     this.created.push(options)
     await mkdir(options.home, { recursive: true, mode: 0o700 })

@@ -14,6 +14,10 @@ export interface MemoryStore extends Store {
   readonly size: number
   /** The next `count` writes throw `STORE_FAILED` and change nothing. */
   fail(count: number): void
+  /** The next `count` reads throw `STORE_FAILED`. */
+  failReads(count: number): void
+  /** Writes wait for this promise before they change anything. */
+  gate: Promise<void> | undefined
   /** Called at the end of each write, before its promise resolves. */
   onWrite(listener: (changes: readonly RowChange[]) => void): void
   /** A text of every row, sorted: two stores with one content give one text. */
@@ -39,11 +43,18 @@ export function createMemoryStore(): MemoryStore {
   const blindKey = new Uint8Array(32).fill(7)
   let writes = 0
   let failures = 0
+  let readFailures = 0
   let closed = false
   let listener: ((changes: readonly RowChange[]) => void) | undefined
 
   const checkOpen = (): void => {
     if (closed) throw new StoreError('STORE_CLOSED', 'store is closed')
+  }
+
+  const failRead = (): void => {
+    if (readFailures === 0) return
+    readFailures--
+    throw new StoreError('STORE_FAILED', 'read was made to fail')
   }
 
   function apply({ key, value }: RowChange): void {
@@ -74,8 +85,12 @@ export function createMemoryStore(): MemoryStore {
       for (const shelf of shelves.values()) size += shelf.order.length
       return size
     },
+    gate: undefined,
     fail(count) {
       failures = count
+    },
+    failReads(count) {
+      readFailures = count
     },
     onWrite(run) {
       listener = run
@@ -93,11 +108,13 @@ export function createMemoryStore(): MemoryStore {
     async get(key: RowKey) {
       checkOpen()
       await pause()
+      failRead()
       return shelves.get(shelfName(key))?.rows.get(toHex(key.position))?.value.slice()
     },
     async list(range: RowRange) {
       checkOpen()
       await pause()
+      failRead()
       const shelf = shelves.get(shelfName(range))
       if (!shelf) return []
       const start = range.from === undefined ? 0 : lowerBound(shelf.order, toHex(range.from))
@@ -115,6 +132,7 @@ export function createMemoryStore(): MemoryStore {
     async write(changes) {
       checkOpen()
       await pause()
+      await this.gate
       if (failures > 0) {
         failures--
         throw new StoreError('STORE_FAILED', 'write was made to fail')

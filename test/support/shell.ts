@@ -71,7 +71,8 @@ export class Shell {
     const stdin = new PassThrough()
     stdin.end(options.stdin ?? '')
     const given = typeof line === 'string' ? line.split(' ') : line
-    const argv = options.bare === true ? given : [...given, '--home', this.home, '--passphrase-file', this.passphraseFile]
+    const argv =
+      options.bare === true ? given : [...given, '--home', this.home, '--passphrase-file', this.passphraseFile]
     const status = runCli(withGlobalsFirst(argv), {
       runtime: this.runtime,
       stdin,
@@ -82,7 +83,11 @@ export class Shell {
       lockWaitMs: 300,
       ...(options.answers === undefined ? {} : { asker: answering(options.answers) }),
     })
-    const done = status.then((code) => ran(code, stdout.text(), stderr.text()))
+    const done = status.then(async (code) => {
+      // What was written last has still to pass the streams.
+      await new Promise((resolve) => setImmediate(resolve))
+      return ran(code, stdout.text(), stderr.text())
+    })
     return { done, lines: stdout.lines, stop: (signal) => interruption.abort(signal) }
   }
 }

@@ -44,7 +44,7 @@ describe('gossip', () => {
   })
 
   it('reaches everybody among 14 nodes on one address, through the mesh', async () => {
-    const nodes = []
+    const nodes: Awaited<ReturnType<typeof ours>>[] = []
     for (let i = 0; i < 14; i++) nodes.push(await ours())
     for (const { network } of nodes) network.subscribe([TOPIC])
     for (const { network } of nodes.slice(1)) await network.connect(nodes[0]!.network.addresses()[0]!)

@@ -5,7 +5,7 @@ import { MAX_FRAME_BYTES } from '../../../node/limits.ts'
 import { answer, helloAnswer, helloArgs, policy, request, STATUS, VERB } from '../../../node/wire/commands.ts'
 import { peerIdPublicKey } from '../../../node/wire/peer-id.ts'
 import { decode, encode } from '../../../node/wire/schema.ts'
-import { HOUR, member, testMailbox, testServer, type TestServer } from '../../support/custody-fixtures.ts'
+import { member, testMailbox, testServer, type TestServer } from '../../support/custody-fixtures.ts'
 
 async function rawHello(server: TestServer, version = 1) {
   const frame = encode(request, { verb: VERB.hello, args: encode(helloArgs, { version }) })

@@ -29,12 +29,8 @@ describe('mailbox server: CLAIM and PUT', () => {
     const server = await testServer()
     const alice = member(server, testMailbox('a'))
     await alice.claim()
-    const { write } = server.store
     const disk = Promise.withResolvers<void>()
-    server.store.write = async (changes) => {
-      await disk.promise
-      return write.call(server.store, changes)
-    }
+    server.store.gate = disk.promise
     let answered = false
     const put = alice.put('one').finally(() => {
       answered = true

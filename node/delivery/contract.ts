@@ -1,0 +1,82 @@
+/**
+ * The walls of delivery: what it asks of those above (the one call upwards), what they hand down to be sent, and what it
+ * needs itself.
+ */
+import type { Clock, Logger, Network, Random, Store } from '../ports.ts'
+import type { Payload } from '../wire/payload.ts'
+import type { Head } from '../wire/records.ts'
+import type { Courier } from './courier.ts'
+import type { Journal, Transaction } from './journal.ts'
+import type { MailReader } from './mail-reader.ts'
+
+/** How a message came. */
+export type Via = 'gossip' | 'relay'
+
+/** A message of a friend's, authentic and new. */
+export interface IncomingPayload {
+  messageId: Uint8Array
+  /** Undefined when the friend's node sent something that this version cannot read. */
+  payload: Payload | undefined
+  encoded: Uint8Array
+  via: Via
+  /** Milliseconds. */
+  receivedAt: number
+}
+
+/** The one call upwards: what the payloads mean. `apply` and `settled` write into the transaction and never wait. */
+export interface PayloadHandler {
+  /** Whether this message is in the history already. */
+  isKnown(messageId: Uint8Array): Promise<boolean>
+  /** Reads what `apply` will want to know. */
+  prepare(friend: Uint8Array, incoming: IncomingPayload): Promise<void>
+  apply(tx: Transaction, friend: Uint8Array, incoming: IncomingPayload): void
+  /** A message has left the outbox. */
+  settled(
+    tx: Transaction,
+    friend: Uint8Array,
+    message: { messageId: Uint8Array; type: number; reference: Uint8Array },
+    state: 'delivered' | 'expired' | 'failed',
+    reason?: string,
+  ): void
+  /** The friend proved to hold the session. */
+  confirmed(tx: Transaction, friend: Uint8Array): void
+  /** The friend's head as the friend gave it in a message, and ours as the friend saw it. */
+  heads(friend: Uint8Array, mine: Head, yours: Head | undefined): void
+}
+
+/** What the sender of a message decides; the rest of the payload is delivery's. */
+export interface Draft {
+  type: number
+  /** 16 bytes. */
+  conversation: Uint8Array
+  lamport: number
+  parents: Uint8Array[]
+  body: Uint8Array
+  /** Seconds. */
+  lifetime: number
+  /** Handed back in `settled`, at most 64 bytes. */
+  reference(messageId: Uint8Array): Uint8Array
+  /** Writes the sender's own rows into the batch of the message. */
+  record(tx: Transaction, messageId: Uint8Array, encoded: Uint8Array): void
+}
+
+export interface DeliveryInit {
+  journal: Journal
+  store: Store
+  clock: Clock
+  random: Random
+  logger: Logger
+  network: Network
+  reader: MailReader
+  courier: Courier
+  handler: PayloadHandler
+  /** Seconds. */
+  protocolTime: () => number
+  /** The own record's head, and the friend's as it is pinned here. */
+  headsFor: (friend: Uint8Array) => { mine: Head; yours: Head | undefined }
+  bucketBits: number
+  /** False reads and writes by relays alone (profile `light`). */
+  gossip: boolean
+  /** A receipt that finds no text to ride on leaves after a time drawn from this range. */
+  receiptDelayMs: readonly [number, number]
+}

@@ -1,0 +1,101 @@
+/** The method table: every method answers in the shape that it promises. */
+import { expect } from 'chai'
+import { describeMethods, findMethod, METHODS, type CallContext } from '../../../node/api/methods.ts'
+import { MAX_HISTORY_PAGE_BYTES } from '../../../node/limits.ts'
+import { FakeNode } from '../../support/fake-node.ts'
+
+function contextOf(service: FakeNode): CallContext {
+  return { service, role: 'node', transient: false, subscribe: () => 1, unsubscribe: () => true }
+}
+
+async function call(service: FakeNode, name: string, params: unknown): Promise<unknown> {
+  const method = findMethod(name)!
+  return method.result.parse(await method.run(contextOf(service), method.params.parse(params)))
+}
+
+const EXAMPLES: Record<keyof typeof METHODS, unknown> = {
+  'rpc.hello': {},
+  'rpc.discover': {},
+  'node.status': {},
+  'relay.counters': {},
+  'invite.create': { expiresInSeconds: 3600, uses: 2 },
+  'invite.list': {},
+  'invite.revoke': { inviteId: 'i1' },
+  'friend.add': { target: 'kithinvite1x', petname: 'carol', note: 'hi' },
+  'friend.list': {},
+  'friend.verify': { who: 'bob', confirm: true },
+  'friend.block': { who: 'bob' },
+  'friend.remove': { who: 'bob' },
+  'request.list': {},
+  'request.accept': { who: 'dave' },
+  'request.decline': { who: 'dave' },
+  'message.send': { who: 'bob', text: 'hi' },
+  'message.wait': { messageId: 'm1', state: 'custody', timeoutSeconds: 1 },
+  'history.list': { who: 'bob' },
+  'events.since': { since: 0 },
+  'events.subscribe': {},
+  'events.unsubscribe': { subscription: 1 },
+}
+
+async function livedIn(): Promise<FakeNode> {
+  const service = new FakeNode()
+  service.befriend('bob')
+  service.knock('dave', 'hello')
+  service.receive('bob', 'hi')
+  service.emit('message', { messageId: 'm1', receivedAt: 0 })
+  await service.createInvite({ lifetimeSeconds: 60, uses: 1 })
+  return service
+}
+
+describe('the method table', () => {
+  for (const [name, params] of Object.entries(EXAMPLES)) {
+    it(`${name} answers in its shape`, async () => {
+      await call(await livedIn(), name, params)
+    })
+
+    it(`${name} refuses what it does not know`, () => {
+      const params2 = { ...(params as object), surprise: 1 }
+      expect(findMethod(name)!.params.safeParse(params2).success).to.equal(false)
+    })
+  }
+
+  it('names of objects are no methods', () => {
+    for (const name of ['constructor', '__proto__', 'toString', '']) expect(findMethod(name)).to.equal(undefined)
+  })
+
+  it('describes itself', () => {
+    const described = describeMethods().map(({ name }) => name)
+    expect(described).to.deep.equal(Object.keys(METHODS))
+  })
+
+  it('tells times in ISO 8601, also those that no calendar has', async () => {
+    const service = new FakeNode()
+    service.emit('message', { sentAt: 0, readAt: Number.MAX_SAFE_INTEGER, at: 5, count: 7 })
+    const answer = (await call(service, 'events.since', { since: 0 })) as { events: { detail: unknown; at: string }[] }
+    expect(answer.events[0]!.at).to.equal('2026-11-21T09:56:00.000Z')
+    expect(answer.events[0]!.detail).to.deep.equal({
+      sentAt: '1970-01-01T00:00:00.000Z',
+      readAt: '9999-12-31T23:59:59.999Z',
+      at: 5,
+      count: 7,
+    })
+  })
+
+  it('refuses text that is no Unicode', () => {
+    expect(METHODS['message.send'].params.safeParse({ who: 'bob', text: '\ud800' }).success).to.equal(false)
+  })
+
+  it('a page of history ends at its bound in bytes and says that there is more', async () => {
+    const service = new FakeNode()
+    service.befriend('bob')
+    const text = 'x'.repeat(60_000)
+    for (let i = 0; i < 100; i++) service.receive('bob', text)
+    const answer = (await call(service, 'history.list', { who: 'bob', limit: 100 })) as {
+      messages: { messageId: string }[]
+      more: boolean
+    }
+    expect(answer.more).to.equal(true)
+    expect(answer.messages.at(-1)!.messageId).to.equal('m100')
+    expect(answer.messages.length).to.equal(Math.ceil(MAX_HISTORY_PAGE_BYTES / 60_000))
+  })
+})
