@@ -131,6 +131,8 @@ export function alreadyRunning(home: string): StoreError {
 /** A client of a node in the same process. */
 export function localClient(server: ApiServer): ApiClient {
   const [ours, theirs] = duplexPair()
+  // Unlike a socket's, the ends of a pair do not learn of each other's end.
+  ours.on('close', () => theirs.destroy())
   server.accept(theirs)
   return new ApiClient(ours)
 }

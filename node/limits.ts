@@ -46,8 +46,6 @@ export const MAX_RECEIPT_IDS = 128
 export const MAX_ENVELOPE_DAYS = 30
 /** Tags of a direction that a reader knows ahead of and behind the highest counter seen (4). */
 export const TAG_WINDOW = 128
-/** Counters skipped after an unclean stop (4). */
-export const TAG_SKIP_AFTER_CRASH = 1000
 
 /** Postage of an envelope of 4096 bytes; each doubling of the size adds one bit (5). */
 export const ENVELOPE_POSTAGE_BITS = 10

@@ -99,7 +99,7 @@ async function listRequests(context: Context): Promise<void> {
   }
   if (requests.length === 0) return out.note('nobody asks')
   for (const { id, name, note, receivedAt } of requests) {
-    const head = [id, `  calls themselves ${sanitiseLine(name)}, ${localTime(receivedAt)}`]
+    const head = [sanitiseLine(id), `  calls themselves ${sanitiseLine(name)}, ${localTime(receivedAt)}`]
     await out.lines([...head, ...(note === '' ? [] : block('  note: ', sanitiseLines(note), out.columns))])
   }
   out.hint('`kith accept WHO --as PETNAME` or `kith decline WHO`')
@@ -123,7 +123,7 @@ async function listFriends(context: Context): Promise<void> {
     verified ? 'verified' : '',
     online ? 'online' : '',
     unread === 0 ? '' : `${unread} new`,
-    id,
+    sanitiseLine(id),
   ])
   return out.lines(table(rows))
 }

@@ -78,12 +78,13 @@ export class ApiConnection {
    */
   async idle(): Promise<void> {
     while (!this.#closed) {
+      const changed = new Promise<void>((resolve) => this.#whenIdle.push(resolve))
       if (this.#pending > 0 || this.#lines.length > 0) {
-        await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
+        await changed
       } else {
         const rest = this.#lastWork + QUIET_MS - performance.now()
         if (rest <= 0) return
-        await sleep(rest)
+        await Promise.race([changed, sleep(rest, undefined, { ref: false })])
       }
     }
   }
@@ -165,7 +166,9 @@ export class ApiConnection {
     const params = method.params.safeParse(rawParams)
     if (!params.success) return failure(id, RPC_ERROR.invalidParams, firstIssue(params.error), 'INVALID_PARAMS')
     try {
-      return { jsonrpc: '2.0', id, result: await method.run(this.#context(unstarted), params.data) }
+      // Parsed on the way out too: a caller gets the fields that the table promises and no others.
+      const result = method.result.parse(await method.run(this.#context(unstarted), params.data))
+      return { jsonrpc: '2.0', id, result }
     } catch (error) {
       if (!(error instanceof KithError)) this.#init.onBug(error)
       return { jsonrpc: '2.0', id, error: toRpcError(error) }

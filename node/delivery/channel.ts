@@ -121,7 +121,11 @@ export function putLane(tx: Transaction, friend: Uint8Array, lane: Lane, progres
 
 export function deleteChannel(tx: Transaction, channel: Channel): void {
   tx.delete(TABLE.session, channel.friend, CHANNEL)
-  for (const lane of channel.lanes) tx.delete(TABLE.session, channel.friend, concat(LANE, lane.id))
+  for (const lane of channel.lanes) deleteLane(tx, channel.friend, lane)
+}
+
+export function deleteLane(tx: Transaction, friend: Uint8Array, lane: Lane): void {
+  tx.delete(TABLE.session, friend, concat(LANE, lane.id))
 }
 
 /** Reads everything of a friend; a friend without a session gets an empty channel. */

@@ -206,6 +206,6 @@ export class Courier {
   }
 
   stop(): void {
-    for (const name of [...this.#routes.keys()]) this.remove(name)
+    for (const name of this.#routes.keys()) this.remove(name)
   }
 }

@@ -18,6 +18,7 @@ import { randomFraction } from './backoff.ts'
 import {
   type Channel,
   deleteChannel,
+  deleteLane,
   type Lane,
   type LaneSecrets,
   laneOrder,
@@ -93,12 +94,14 @@ export class Delivery {
     const lane = newLane(init.session, init.secrets)
     putChannel(tx, friend, init.relays)
     putLane(tx, friend, lane, { ...lane, highestTag: -1 })
+    const channel = this.#channels.get(toHex(friend)) ?? newChannel(friend)
+    const lanes = [...channel.lanes, lane].toSorted(laneOrder)
+    for (const old of lanes.slice(limits.MAX_SESSIONS_PER_FRIEND)) deleteLane(tx, friend, old)
     tx.afterCommit(() => {
-      const channel = this.#channels.get(toHex(friend)) ?? newChannel(friend)
       this.#channels.set(channel.key, channel)
       channel.relays = init.relays
-      channel.lanes.push(lane)
-      channel.lanes.sort(laneOrder)
+      channel.lanes = lanes
+      for (const old of lanes.splice(limits.MAX_SESSIONS_PER_FRIEND)) this.#closeLane(channel, old)
       for (const known of channel.lanes) this.#openLane(channel, known)
       this.#sealWaiting(channel)
     })
@@ -120,10 +123,7 @@ export class Delivery {
       this.#channels.delete(channel.key)
       this.#receiptTimers.get(channel.key)?.cancel()
       this.#receiptTimers.delete(channel.key)
-      for (const lane of channel.lanes) {
-        this.#init.reader.unwatch(laneName(channel, lane), true)
-        this.#init.courier.remove(laneName(channel, lane))
-      }
+      for (const lane of channel.lanes) this.#closeLane(channel, lane)
     })
   }
 
@@ -282,8 +282,10 @@ export class Delivery {
   /** Messages that were written before there was a session are sealed in the first one. */
   #sealWaiting(channel: Channel): void {
     this.exclusively(channel.friend, async () => {
-      for (const entry of [...channel.entries.values()]) {
-        if (!entry.lane || this.#isDead(entry)) await this.#sealAgain(channel, entry)
+      for (const entry of channel.entries.values()) {
+        const { lane } = entry
+        const isSealed = lane !== undefined && channel.lanes.some((known) => equal(known.id, lane))
+        if (!isSealed || this.#isDead(entry)) await this.#sealAgain(channel, entry)
       }
     }).catch((error: unknown) => this.#init.logger.warn('sealing failed', { problem: describe(error) }))
   }
@@ -412,6 +414,11 @@ export class Delivery {
     this.#consign(channel, lane)
   }
 
+  #closeLane(channel: Channel, lane: Lane): void {
+    this.#init.reader.unwatch(laneName(channel, lane), true)
+    this.#init.courier.remove(laneName(channel, lane))
+  }
+
   #consign(channel: Channel, lane: Lane): void {
     this.#init.courier.set({
       name: laneName(channel, lane),
@@ -466,7 +473,7 @@ export class Delivery {
   async #sweepChannel(channel: Channel): Promise<void> {
     const now = this.#init.protocolTime()
     await this.exclusively(channel.friend, async () => {
-      for (const entry of [...channel.entries.values()]) {
+      for (const entry of channel.entries.values()) {
         if (entry.expires <= now) {
           const tx = new Transaction()
           deleteEntry(tx, channel.friend, entry.number)

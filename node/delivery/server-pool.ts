@@ -165,7 +165,9 @@ export class ServerPool {
         this.#retryLater(entry)
       })
       logger.info('server connected', { server: toHex(link.peerId).slice(-8) })
-      for (const user of [...entry.users]) user.connected(connected)
+      // somebody who joins in one of these calls is told by `use`
+      const users = Array.from(entry.users)
+      for (const user of users) user.connected(connected)
     } catch (error) {
       client.close()
       throw error

@@ -29,6 +29,8 @@ export interface Asked {
   replySecret: Uint8Array
   /** Built once the friend's records were found; undefined before. */
   leg?: OutgoingRequest
+  /** Legs that nobody opens for the first time any more, newest first: somebody who did may still answer. */
+  earlier: OutgoingRequest[]
   /** Servers at which the leg lies. */
   sentTo: Uint8Array[]
   note: string
@@ -70,12 +72,16 @@ export interface Contact {
   reply?: Reply
 }
 
+/** As many as expire for being opened while the one-time keys of the oldest are kept. */
+export const MAX_EARLIER_LEGS = Math.floor(limits.ONE_TIME_KEY_DAYS / limits.LEG1_DAYS)
+
 const askedShape = struct({
   invite: [1, bytesBetween(1, MAX_INVITE_BYTES)],
   replySecret: [2, bytes(32)],
   leg: [3, optional(bytesBetween(1, 16384))],
   sentTo: [4, list(peerIdBytes, limits.MAX_RELAYS)],
   note: [5, text(limits.MAX_NOTE_BYTES)],
+  earlier: [6, list(bytesBetween(1, 16384), MAX_EARLIER_LEGS)],
 })
 const askingShape = struct({ request: [1, bytesBetween(1, 16384)], inviteId: [2, bytes(8)], receivedAt: [3, uint()] })
 const replyShape = struct({
@@ -97,7 +103,7 @@ const contactRow = struct({
   asking: [10, optional(askingShape)],
   reply: [11, optional(replyShape)],
 })
-const MAX_CONTACT_BYTES = 65536
+const MAX_CONTACT_BYTES = 131_072
 const NO_SCOPE = new Uint8Array(0)
 
 export function contactKey(id: Uint8Array): string {
@@ -114,7 +120,11 @@ export function putContact(tx: Transaction, store: Store, contact: Contact): voi
     ...contact,
     state: CONTACT_STATE.indexOf(contact.state),
     verified: contact.verified ? 1 : 0,
-    asked: asked && { ...asked, leg: asked.leg && encodeOutgoingRequest(asked.leg) },
+    asked: asked && {
+      ...asked,
+      leg: asked.leg && encodeOutgoingRequest(asked.leg),
+      earlier: asked.earlier.map(encodeOutgoingRequest),
+    },
     asking: asking && { ...asking, request: encodeIncomingRequest(asking.request) },
   })
   tx.put(TABLE.contact, NO_SCOPE, store.blind(contact.id), value)
@@ -128,7 +138,13 @@ export async function loadContacts(store: Store): Promise<Contact[]> {
       ...row,
       state: CONTACT_STATE[row.state]!,
       verified: row.verified === 1,
-      ...(asked && { asked: { ...asked, leg: asked.leg && decodeOutgoingRequest(asked.leg) } }),
+      ...(asked && {
+        asked: {
+          ...asked,
+          leg: asked.leg && decodeOutgoingRequest(asked.leg),
+          earlier: asked.earlier.map(decodeOutgoingRequest),
+        },
+      }),
       ...(asking && { asking: { ...asking, request: decodeIncomingRequest(asking.request) } }),
     }
   })
@@ -151,5 +167,5 @@ export function freePetname(contacts: Iterable<Contact>, wanted: string, id: Uin
   )
   if (name !== '' && !taken.has(name)) return name
   const suffix = idToText(id).slice(5, 13)
-  return name === '' ? suffix : `${[...name].slice(0, 12).join('')}-${suffix}`
+  return name === '' ? suffix : `${Array.from(name).slice(0, 12).join('')}-${suffix}`
 }

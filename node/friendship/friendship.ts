@@ -25,12 +25,22 @@ import { friendMailbox, inviteMailbox, KIND, openCopy } from '../mailbox/keys.ts
 import { type Clock, type Logger, type Network, type Random, type Store, TABLE, type Timer } from '../ports.ts'
 import { acceptRequest, openLeg2 } from '../session/leg2.ts'
 import { createLeg1, openLeg1 } from '../session/leg1.ts'
-import type { IncomingRequest } from '../session/pending-request.ts'
+import type { IncomingRequest, OutgoingRequest } from '../session/pending-request.ts'
 import { type Invite, invite as inviteShape, MAX_INVITE_BYTES } from '../wire/invite.ts'
 import type { ProfileBody } from '../wire/payload.ts'
 import type { Head } from '../wire/records.ts'
 import { decode, encode, struct, uint } from '../wire/schema.ts'
-import { type Contact, contactKey, findContacts, freePetname, loadContacts, newContact, putContact } from './contact.ts'
+import {
+  type Asked,
+  type Contact,
+  contactKey,
+  findContacts,
+  freePetname,
+  loadContacts,
+  MAX_EARLIER_LEGS,
+  newContact,
+  putContact,
+} from './contact.ts'
 import { Invites, type OwnInvite } from './invites.ts'
 import type { Self } from './self.ts'
 
@@ -161,6 +171,7 @@ export class Friendship {
       const asked = {
         invite: encode(inviteShape, invite),
         replySecret: this.#init.random.bytes(32),
+        earlier: [],
         sentTo: [],
         note,
       }
@@ -384,7 +395,7 @@ export class Friendship {
         ...contact,
         record: found.identity.bytes,
         pin: found.identity.head,
-        asked: { ...contact.asked, leg: outgoing, sentTo: [] },
+        asked: { ...contact.asked, leg: outgoing, earlier: stillAnswerable(contact.asked, protocolTime()), sentTo: [] },
       })
       directory.pin(id, found.identity.head, found.identity.bytes)
       return true
@@ -437,7 +448,8 @@ export class Friendship {
     const friend = await this.#delivering.exclusively(id, async () => {
       const contact = this.get(id)
       if (!contact?.asked?.leg || this.#stopped) return undefined
-      const opened = openReply(contact.asked.leg, secret, mail, this.#init.self.identitySecret)
+      const legs = [contact.asked.leg, ...contact.asked.earlier]
+      const opened = openReply(legs, secret, mail, this.#init.self.identitySecret)
       if (!opened) return undefined
       const { accept, session, secrets } = opened
       const tx = new Transaction()
@@ -616,20 +628,23 @@ function requesterRecord(view: IdentityView) {
   return { id: view.id, devices, revoked, minVersion, maxVersion }
 }
 
-function openReply(
-  outgoing: Parameters<typeof openLeg2>[0]['outgoing'],
-  secret: Uint8Array,
-  mail: Mail,
-  identitySecret: Uint8Array,
-) {
-  try {
-    const leg = openCopy(friendMailbox(secret, mail.server).copyKey, mail.copy)
-    return openLeg2({ outgoing, leg, identitySecret })
-  } catch (error) {
-    // garbage in place of the answer burns no key: the true one still opens
-    if (error instanceof ForgedError || error instanceof PeerError) return undefined
-    throw error
+/** The legs whose one-time keys are kept when a new one is built. */
+function stillAnswerable(asked: Asked, now: number): OutgoingRequest[] {
+  const legs = asked.leg ? [asked.leg, ...asked.earlier] : asked.earlier
+  return legs.filter((leg) => leg.created + limits.ONE_TIME_KEY_DAYS * DAY > now).slice(0, MAX_EARLIER_LEGS)
+}
+
+function openReply(legs: readonly OutgoingRequest[], secret: Uint8Array, mail: Mail, identitySecret: Uint8Array) {
+  for (const outgoing of legs) {
+    try {
+      const leg = openCopy(friendMailbox(secret, mail.server).copyKey, mail.copy)
+      return openLeg2({ outgoing, leg, identitySecret })
+    } catch (error) {
+      // garbage in place of the answer burns no key: the true one still opens
+      if (!(error instanceof ForgedError) && !(error instanceof PeerError)) throw error
+    }
   }
+  return undefined
 }
 
 /** What a request says of the one who asks, as they claim it. */

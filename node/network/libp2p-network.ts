@@ -6,20 +6,21 @@
 import { TopicValidatorResult } from '@chainsafe/libp2p-gossipsub'
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import type { ComponentLogger, Connection, Libp2p } from '@libp2p/interface'
-import type { SelectFn, ValidateFn } from '@libp2p/kad-dht'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { createLibp2p } from 'libp2p'
-import { concat, utf8 } from '../crypto/bytes.ts'
+import { concat } from '../crypto/bytes.ts'
 import { ed25519KeyPair } from '../crypto/ed25519.ts'
-import { InternalError, NetworkError, PeerError, UsageError } from '../errors.ts'
-import { ENVELOPE_BYTES, MAX_RECORD_BYTES } from '../limits.ts'
+import { InternalError, NetworkError, UsageError } from '../errors.ts'
+import { ENVELOPE_BYTES } from '../limits.ts'
 import type { Admission, Inbound, Link, Logger, Network, Store } from '../ports.ts'
 import { BootstrapDialler } from './bootstrap-dialler.ts'
 import { DhtWatchdog, routingTableSize } from './dht-watchdog.ts'
+import { dialFailure } from './dial-failure.ts'
 import { GuardedDatastore } from './guarded-datastore.ts'
 import { MailboxHost } from './mailbox-host.ts'
 import { MailboxLink } from './mailbox-link.ts'
 import { collectValues, putEverywhere } from './record-query.ts'
+import { checkRecord, isGoodRecord, isRecordKey, recordSelectors, recordValidators } from './record-rules.ts'
 import { parseServerAddress } from './server-address.ts'
 import {
   KEEP_ALIVE_TAG,
@@ -37,9 +38,6 @@ export const CONNECT_TIMEOUT_MS = 10_000
 /** Mailbox streams that one connection may hold open. */
 const MAX_LINKS_PER_CONNECTION = 8
 const SWEEP_PERIOD_MS = 6 * 60 * 60 * 1000
-/** Namespaces of records: the first segment of their keys. */
-const RECORD_NAMESPACES = ['kith-id', 'kith-pk'] as const
-const RECORD_HASH_BYTES = 32
 const MAX_ENVELOPE_BYTES = Math.max(...ENVELOPE_BYTES)
 const KEPT_RECORDS = {
   node: { maxRecords: 20_000, maxRecordBytes: 64 * 1024 * 1024, maxPeers: 2000 },
@@ -185,8 +183,8 @@ class Libp2pAssembly implements Libp2pNetwork {
         topics: this.#allTopics,
         datastore: records,
         logger: this.#init.componentLogger,
-        validators: forEachNamespace(validator(inbound)),
-        selectors: forEachNamespace(selector(inbound)),
+        validators: recordValidators(inbound),
+        selectors: recordSelectors(inbound),
       }),
     )
     for (const topic of this.#allTopics) this.#validateTopic(libp2p, inbound, topic)
@@ -275,7 +273,7 @@ class Libp2pAssembly implements Libp2pNetwork {
       this.#keep(running, link, peerId)
       return link
     } catch (error) {
-      if (!isLate) throw new NetworkError('UNREACHABLE', unreachable(error), { cause: error })
+      if (!isLate) throw new NetworkError('UNREACHABLE', dialFailure(error), { cause: error })
       // A connection that negotiates nothing is dead, and the next attempt would be given it again.
       connection?.abort(new Error('no stream could be opened'))
       throw new NetworkError('TIMED_OUT', `not reached within ${CONNECT_TIMEOUT_MS / 1000} s`, { cause: error })
@@ -370,7 +368,7 @@ class Libp2pAssembly implements Libp2pNetwork {
       collectValues(running.libp2p.services.dht, key, running.stopped.signal),
     ])
     const isNew = held !== undefined && found.every((value) => Buffer.compare(value, held) !== 0)
-    return isNew && isValid(running.inbound, key, held) ? [...found, held] : found
+    return isNew && isGoodRecord(running.inbound, key, held) ? [...found, held] : found
   }
 }
 
@@ -378,80 +376,4 @@ const VERDICT: Record<Admission, TopicValidatorResult> = {
   accept: TopicValidatorResult.Accept,
   ignore: TopicValidatorResult.Ignore,
   reject: TopicValidatorResult.Reject,
-}
-
-const RECORD_KEY_PREFIXES = RECORD_NAMESPACES.map((namespace) => utf8(`/${namespace}/`))
-
-/** `/<namespace>/` and a hash of 32 bytes, which may hold any byte: only the first segment is read as text. */
-function isRecordKey(key: Uint8Array): boolean {
-  return RECORD_KEY_PREFIXES.some(
-    (prefix) =>
-      key.length === prefix.length + RECORD_HASH_BYTES && Buffer.compare(key.subarray(0, prefix.length), prefix) === 0,
-  )
-}
-
-/** @throws PeerError when the record may not be stored or believed */
-function checkRecord(inbound: Inbound, key: Uint8Array, value: Uint8Array): void {
-  if (!isRecordKey(key)) throw new PeerError('RECORD_REFUSED', 'not a key of a record')
-  if (value.length > MAX_RECORD_BYTES) {
-    throw new PeerError('RECORD_REFUSED', `expected at most ${MAX_RECORD_BYTES} bytes, got ${value.length}`)
-  }
-  inbound.validateRecord(key, value)
-}
-
-function isValid(inbound: Inbound, key: Uint8Array, value: Uint8Array): boolean {
-  try {
-    checkRecord(inbound, key, value)
-    return true
-  } catch {
-    return false
-  }
-}
-
-function validator(inbound: Inbound): ValidateFn {
-  return (key, value) => checkRecord(inbound, key, value)
-}
-
-function selector(inbound: Inbound): SelectFn {
-  return (key, values) => {
-    let best = 0
-    for (let i = 1; i < values.length; i++) {
-      if (inbound.compareRecords(key, values[i]!, values[best]!) > 0) best = i
-    }
-    return best
-  }
-}
-
-function forEachNamespace<T>(value: T): Record<string, T> {
-  return Object.fromEntries(RECORD_NAMESPACES.map((namespace) => [namespace, value]))
-}
-
-const REASONS: Record<string, string> = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection reset',
-  EHOSTUNREACH: 'no route to the host',
-  ENETUNREACH: 'no route to the network',
-  ENOTFOUND: 'name not found',
-  ETIMEDOUT: 'timed out',
-  TimeoutError: 'timed out',
-  UnexpectedPeerError: 'not the expected peer',
-  EncryptionFailedError: 'not the expected peer',
-  UnsupportedProtocolError: 'serves no mailboxes',
-  NoValidAddressesError: 'no address that this node can dial',
-  DialDeniedError: 'dialling is not allowed',
-  AbortError: 'this node stops',
-}
-
-/** A short reason, found in an error, in what it gathers, or in its cause. */
-function unreachable(error: unknown): string {
-  const seen = [error]
-  for (let i = 0; i < seen.length && i < 16; i++) {
-    const one = seen[i]
-    if (!(one instanceof Error)) continue
-    const reason = REASONS[(one as NodeJS.ErrnoException).code ?? ''] ?? REASONS[one.name]
-    if (reason !== undefined) return reason
-    if (one instanceof AggregateError) seen.push(...one.errors)
-    seen.push(one.cause)
-  }
-  return error instanceof Error ? error.name : 'unknown error'
 }

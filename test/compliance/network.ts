@@ -47,13 +47,13 @@ export function networkCompliance(name: string, makeNodes: (count: number) => Pr
 
     /** Awaits a promise while the network goes on. */
     async function finish<T>(promise: Promise<T>): Promise<T> {
-      let isPending = true
+      const state = { isPending: true }
       const done = promise.finally(() => {
-        isPending = false
+        state.isPending = false
       })
       done.catch(() => undefined)
-      for (let round = 0; isPending && round < 10 * ROUNDS; round++) await nodes.settle()
-      if (isPending) throw new Error('did not settle')
+      for (let round = 0; state.isPending && round < 10 * ROUNDS; round++) await nodes.settle()
+      if (state.isPending) throw new Error('did not settle')
       return await done
     }
 

@@ -43,17 +43,19 @@ describe('gossip', () => {
     expect(MAIL_TOPICS).to.deep.equal(['/kith/1/mail/2/0', '/kith/1/mail/2/1', '/kith/1/mail/2/2', '/kith/1/mail/2/3'])
   })
 
-  it('reaches everybody among 14 nodes on one address, through the mesh', async () => {
+  it('reaches everybody among 12 nodes on one address, through the mesh', async function () {
+    // Each connects to each: on a busy machine that takes its time.
+    this.timeout(60_000)
     const nodes: Awaited<ReturnType<typeof ours>>[] = []
-    for (let i = 0; i < 14; i++) nodes.push(await ours())
+    for (let i = 0; i < 12; i++) nodes.push(await ours())
     for (const { network } of nodes) network.subscribe([TOPIC])
     for (const { network } of nodes.slice(1)) await network.connect(nodes[0]!.network.addresses()[0]!)
-    await until(() => nodes[0]!.network.topicPeerCount(TOPIC) === 13)
-    await until(() => nodes.every(({ network }) => network.topicPeerCount(TOPIC) > 0))
-    for (const { network, inbound } of [nodes[13]!, nodes[0]!]) {
+    await until(() => nodes[0]!.network.topicPeerCount(TOPIC) === 11, 20_000)
+    await until(() => nodes.every(({ network }) => network.topicPeerCount(TOPIC) > 0), 20_000)
+    for (const { network, inbound } of [nodes[11]!, nodes[0]!]) {
       const envelope = freshEnvelope()
       expect(await network.publish(TOPIC, envelope)).to.be.above(0)
-      await until(() => nodes.every((node) => node.inbound === inbound || node.inbound.has(envelope)))
+      await until(() => nodes.every((node) => node.inbound === inbound || node.inbound.has(envelope)), 20_000)
       expect(inbound.has(envelope)).to.equal(false)
     }
   })
@@ -87,7 +89,7 @@ describe('gossip', () => {
     network.subscribe([TOPIC])
     inbound.verdict = () => 'reject'
     const bad = await stranger()
-    await bad.dial(multiaddr(network.addresses()[0]!))
+    await bad.dial(multiaddr(network.addresses()[0]))
     await until(() => bad.services.gossip.getSubscribers(TOPIC).length === 1)
     for (let i = 0; i < 8; i++) await bad.services.gossip.publish(TOPIC, freshEnvelope())
     await until(() => inbound.admitted.length === 8)
@@ -114,11 +116,11 @@ describe('gossip', () => {
     const { network, inbound } = await ours()
     network.subscribe([TOPIC])
     const pushy = await stranger()
-    await pushy.dial(multiaddr(network.addresses()[0]!))
+    await pushy.dial(multiaddr(network.addresses()[0]))
     await until(() => pushy.services.gossip.getSubscribers(TOPIC).length === 1)
     // Makes the stranger believe that this node reads the other topic.
     const known = (pushy.services.gossip as unknown as { topics: Map<string, Set<string>> }).topics
-    known.set(MAIL_TOPICS[1]!, new Set(known.get(TOPIC)!))
+    known.set(MAIL_TOPICS[1]!, new Set(known.get(TOPIC)))
     const unread = await pushy.services.gossip.publish(MAIL_TOPICS[1]!, freshEnvelope())
     expect(unread.recipients).to.have.length(1)
     const read = freshEnvelope()

@@ -18,6 +18,8 @@ type Message = Record<string, unknown> & {
 class Caller {
   readonly service = new FakeNode()
   readonly stream: Duplex
+  /** The node's end. */
+  readonly served: Duplex
   readonly bugs: unknown[] = []
   readonly connection: ApiConnection
   ended = false
@@ -27,6 +29,7 @@ class Caller {
   constructor(role: 'node' | 'relay' = 'node') {
     const [ours, theirs] = duplexPair()
     this.stream = ours
+    this.served = theirs
     const splitter = new LineSplitter(100_000_000)
     ours.on('data', (chunk: Buffer) => {
       this.#received.push(...splitter.push(chunk).map((line) => JSON.parse(line) as Message))
@@ -87,7 +90,7 @@ describe('a connection of the API', () => {
     ['a missing parameter', '{"jsonrpc":"2.0","id":1,"method":"message.send"}', -32602, 'INVALID_PARAMS'],
     [
       'a parameter too many',
-      '{"jsonrpc":"2.0","id":1,"method":"rpc.hello","params":{"__proto__":1}}',
+      '{"jsonrpc":"2.0","id":1,"method":"rpc.hello","params":{"surprise":1}}',
       -32602,
       'INVALID_PARAMS',
     ],
@@ -273,7 +276,7 @@ describe('a subscription', () => {
     const answers = await caller.take(MAX_API_SUBSCRIPTIONS + 1)
     expect(answers.filter(({ error }) => error?.data.code === 'TOO_MANY')).to.have.length(1)
     expect(caller.service.listeners).to.equal(MAX_API_SUBSCRIPTIONS)
-    caller.stream.destroy()
+    caller.served.destroy()
     await until(() => caller.service.listeners === 0)
   })
 

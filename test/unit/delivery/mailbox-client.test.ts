@@ -39,7 +39,7 @@ function lying<T>(shape: Shape<T>, label: Label, change: (value: T) => T, seed =
   }
 }
 
-function answering(status: number, body = new Uint8Array(0), retryAfter?: number) {
+function answering(status: number, body: Uint8Array = new Uint8Array(0), retryAfter?: number) {
   return (): Uint8Array => encode(wire.answer, { status, body, retryAfter })
 }
 
