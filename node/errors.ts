@@ -46,3 +46,8 @@ export class NetworkError extends KithError {}
 
 /** A bug of ours. */
 export class InternalError extends KithError {}
+
+/** The text of whatever was thrown, for the log. */
+export function describe(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown'
+}

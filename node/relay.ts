@@ -4,10 +4,9 @@
  */
 import type { NodeEvent, NodeService, NodeStatus, RelayCounters } from './api/service.ts'
 import { createCustody, type Custody, type CustodyInit } from './custody/custody.ts'
-import { describe } from './delivery/delivery.ts'
 import { GossipGate } from './delivery/gossip-gate.ts'
 import { Journal } from './delivery/journal.ts'
-import { UsageError } from './errors.ts'
+import { describe, UsageError } from './errors.ts'
 import { compareRecordsAt, validateRecordAt } from './identity/record-keys.ts'
 import { allTopics } from './mailbox/buckets.ts'
 import { BUCKET_BITS } from './node.ts'

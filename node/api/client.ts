@@ -1,7 +1,7 @@
 /**
  * The calling side of the API: typed calls by the method table, and events as an asynchronous sequence. A subscriber
- * that does not take its events stops the connection from being read, answers included: long work beside a subscription
- * wants a connection of its own.
+ * that does not take its events stops the connection from being read, so that they wait at the node; while a call waits
+ * for its answer it is read on.
  */
 import { lstat } from 'node:fs/promises'
 import { connect as netConnect, type Socket } from 'node:net'
@@ -101,6 +101,7 @@ export class ApiClient {
         resolve(result as MethodResult<M>)
       }
       this.#waiting.set(id, { settle, reject })
+      this.#stream.resume()
       this.#stream.write(`${JSON.stringify({ jsonrpc: '2.0', id, method, params })}\n`)
     })
   }
@@ -137,7 +138,7 @@ export class ApiClient {
     if (feed === undefined) return
     if (method === 'event') feed.queue.push(params as unknown as EventView)
     else if (method === 'events.lagged') feed.queue.push({ lagged: params as { from: number; to: number } })
-    if (feed.queue.length >= MAX_API_QUEUE) this.#stream.pause()
+    if (feed.queue.length >= MAX_API_QUEUE && this.#waiting.size === 0) this.#stream.pause()
     feed.wake()
   }
 

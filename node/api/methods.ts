@@ -160,11 +160,13 @@ export const METHODS = {
     run: async ({ service }) => (await service.invites()).map(renderInvite),
   }),
   'invite.revoke': method({
-    summary: 'Ends an invite.',
+    summary: 'Ends an invite, named by its short name or by the link itself.',
     needs: 'node',
-    params: z.strictObject({ inviteId: text.min(1).max(2048) }),
+    params: z.strictObject({ inviteId: text.min(1).max(4096) }),
     result: z.object({ inviteId: z.string(), revoked: z.boolean() }),
-    run: async ({ service }, { inviteId }) => {
+    run: async ({ service }, { inviteId: named }) => {
+      const linked = (await service.invites()).find(({ invite: link }) => link === named)
+      const inviteId = linked?.inviteId ?? named
       await service.revokeInvite(inviteId)
       return { inviteId, revoked: true }
     },

@@ -6,6 +6,7 @@
 import type { Ed25519KeyPair } from '../crypto/ed25519.ts'
 import { hmacSha256, sha256 } from '../crypto/hash.ts'
 import { L } from '../crypto/labels.ts'
+import { describe } from '../errors.ts'
 import { type Kind, mailboxAddress, sealCopy } from '../mailbox/keys.ts'
 import type { Clock, Logger, Random, Timer } from '../ports.ts'
 import { signedBody } from '../wire/commands.ts'
@@ -113,7 +114,7 @@ class Route {
     this.#running = true
     this.#drain()
       .catch((error: unknown) => {
-        this.#init.logger.debug('put failed', { problem: error instanceof Error ? error.message : 'unknown' })
+        this.#init.logger.debug('put failed', { problem: describe(error) })
         return this.#backoff.next()
       })
       .then((waitMs) => {

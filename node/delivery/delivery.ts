@@ -7,7 +7,7 @@
  * event} -> acknowledgement to the relay, then the receipt to the friend.
  */
 import { equal, toHex } from '../crypto/bytes.ts'
-import { UsageError } from '../errors.ts'
+import { describe, UsageError } from '../errors.ts'
 import * as limits from '../limits.ts'
 import { topicOf } from '../mailbox/buckets.ts'
 import { friendMailbox, KIND } from '../mailbox/keys.ts'
@@ -156,6 +156,14 @@ export class Delivery {
     if (!channel) return false
     const wanted = Math.min(limits.MAX_CUSTODY_RELAYS, channel.relays.length)
     return [...channel.entries.values()].some((entry) => entry.receipts.length < wanted)
+  }
+
+  /** Whether there is a session that both hold and in which nothing was ever sent from here. */
+  isSilent(friend: Uint8Array): boolean {
+    const lanes = this.#channels.get(toHex(friend))?.lanes ?? []
+    return (
+      lanes.some(({ session }) => session.confirmed === 1) && lanes.every(({ session }) => session.sentSerial === 0)
+    )
   }
 
   isOnline(friend: Uint8Array): boolean {
@@ -370,12 +378,16 @@ export class Delivery {
       const part = mail.slice(i, i + limits.MAX_BATCH_ENVELOPES)
       done.push(
         ...(await this.exclusively(channel.friend, async () => {
-          if (this.#stopped || !channel.lanes.includes(lane)) return part.map(() => false)
+          if (this.#stopped || !this.#isOpen(channel, lane)) return part.map(() => false)
           return await this.#inbox.receive(channel, lane, part)
         })),
       )
     }
     return done
+  }
+
+  #isOpen(channel: Channel, lane: Lane): boolean {
+    return this.#channels.get(channel.key) === channel && channel.lanes.includes(lane)
   }
 
   /** Something authentic came: the friend is there, so what waits is worth another try now. */
@@ -496,9 +508,4 @@ function laneName(channel: Channel, lane: Lane): string {
 
 function findEntry(channel: Channel | undefined, messageId: Uint8Array): OutboxEntry | undefined {
   return channel && [...channel.entries.values()].find((entry) => equal(entry.messageId, messageId))
-}
-
-/** The text of an error, for the log. */
-export function describe(error: unknown): string {
-  return error instanceof Error ? error.message : 'unknown'
 }

@@ -4,7 +4,7 @@
  */
 import { compare, concat, equal, toHex, utf8 } from '../crypto/bytes.ts'
 import type { Ed25519KeyPair } from '../crypto/ed25519.ts'
-import { NetworkError } from '../errors.ts'
+import { describe, KithError, NetworkError } from '../errors.ts'
 import { MAX_ACK_CIDS } from '../limits.ts'
 import { type Kind, KIND, mailboxAddress } from '../mailbox/keys.ts'
 import { type Clock, type Logger, type Random, type Store, TABLE, type Timer } from '../ports.ts'
@@ -47,6 +47,8 @@ const CLAIM_DAYS = 90
 /** A claim is renewed when less than this is left of it. */
 const CLAIM_RENEW_DAYS = 60
 const RETRY_MS = 5000
+/** A mailbox is given up at a random moment of this time. */
+const RELEASE_WITHIN_MS = 60_000
 const claimRow = struct({ storeId: [1, bytes(16)], until: [2, uint()] })
 const CLAIMS = utf8('claims')
 
@@ -113,7 +115,13 @@ class ServerReader {
         this.#ready.add(watch.name)
         this.#changed()
       })
-      .catch((error: unknown) => this.#failed(server, error))
+      .catch((error: unknown) => this.#openFailed(server, watch, error))
+  }
+
+  /** Stops reading a mailbox. */
+  close(watch: MailWatch): void {
+    this.#ready.delete(watch.name)
+    for (const [address, box] of this.#boxes) if (box.watch === watch) this.#boxes.delete(address)
   }
 
   /** Gives a mailbox up at this server. */
@@ -122,8 +130,17 @@ class ServerReader {
     if (!server) return
     const { writer, reader } = watch.keysAt(server.peerId)
     const address = mailboxAddress(watch.kind, writer, reader.public)
-    this.#boxes.delete(toHex(address))
     await server.client.release({ address, readerSeed: reader.seed })
+  }
+
+  /** One mailbox that cannot be opened must not keep the others from being read. */
+  #openFailed(server: ConnectedServer, watch: MailWatch, error: unknown): void {
+    if (this.#server !== server) return
+    this.#init.logger.warn('a mailbox cannot be opened', { problem: describe(error) })
+    if (error instanceof KithError && error.code === 'RELEASED') return
+    this.#init.clock.after(RETRY_MS, () => {
+      if (this.#server === server && this.#watches.get(watch.name) === watch) this.open(watch)
+    })
   }
 
   /** Sends every acknowledgement that waits. */
@@ -133,9 +150,7 @@ class ServerReader {
 
   #failed(server: ConnectedServer, error: unknown): void {
     if (this.#server !== server) return
-    this.#init.logger.warn('reading at a server failed', {
-      problem: error instanceof Error ? error.message : 'unknown',
-    })
+    this.#init.logger.debug('reading at a server ended', { problem: describe(error) })
     // the link may be fine and the server only busy: begin again on a new one after a while
     this.#init.clock.after(RETRY_MS, () => {
       if (this.#server === server) server.client.close()
@@ -223,7 +238,7 @@ class ServerReader {
 }
 
 function refused(what: string, status: string): NetworkError {
-  return new NetworkError('REFUSED', `the server answered ${what} with ${status}`)
+  return new NetworkError(status === 'released' ? 'RELEASED' : 'REFUSED', `the server answered ${what} with ${status}`)
 }
 
 export class MailReader {
@@ -231,6 +246,7 @@ export class MailReader {
   readonly #watches = new Map<string, MailWatch>()
   readonly #servers = new Map<string, { reader: ServerReader; end: () => void }>()
   readonly #waiting = new Map<string, Set<() => void>>()
+  readonly #releases = new Map<MailWatch, Timer>()
 
   constructor(init: MailReaderInit) {
     this.#init = init
@@ -259,12 +275,23 @@ export class MailReader {
   unwatch(name: string, release: boolean): void {
     const watch = this.#watches.get(name)
     this.#watches.delete(name)
-    if (!watch || !release) return
-    for (const { reader } of this.#servers.values()) {
-      reader.release(watch).catch((error: unknown) => {
-        this.#init.logger.debug('release failed', { problem: error instanceof Error ? error.message : 'unknown' })
+    if (!watch) return
+    for (const { reader } of this.#servers.values()) reader.close(watch)
+    if (!release) return
+    // at once it would tell the servers which mailboxes ended together
+    const delay = RELEASE_WITHIN_MS * randomFraction(this.#init.random)
+    const timer = this.#init.clock.after(delay, () => {
+      this.#release(watch).catch((error: unknown) => {
+        this.#init.logger.debug('release failed', { problem: describe(error) })
       })
-    }
+    })
+    this.#releases.set(watch, timer)
+  }
+
+  async #release(watch: MailWatch): Promise<void> {
+    this.#releases.get(watch)?.cancel()
+    this.#releases.delete(watch)
+    await Promise.all([...this.#servers.values()].map(({ reader }) => reader.release(watch)))
   }
 
   /** Resolves once the mailbox is claimed and read at one relay at least. */
@@ -277,8 +304,9 @@ export class MailReader {
     })
   }
 
-  /** Sends the acknowledgements that wait; what cannot be sent comes again next time. */
+  /** Sends the acknowledgements and releases that wait; what cannot be sent comes again next time, or expires. */
   async flush(): Promise<void> {
+    await Promise.allSettled([...this.#releases.keys()].map((watch) => this.#release(watch)))
     await Promise.allSettled([...this.#servers.values()].map(({ reader }) => reader.flush()))
   }
 

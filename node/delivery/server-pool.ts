@@ -3,7 +3,7 @@
  * (PROTOCOL 6). Says HELLO on each new link and tells its users.
  */
 import { toHex } from '../crypto/bytes.ts'
-import { NetworkError } from '../errors.ts'
+import { describe, NetworkError } from '../errors.ts'
 import type { Clock, Logger, Network, Random, Timer } from '../ports.ts'
 import { Backoff } from './backoff.ts'
 import { createMailboxClient, type MailboxClient } from './mailbox-client.ts'
@@ -133,7 +133,7 @@ export class ServerPool {
     entry.dialling = true
     this.#connect(entry)
       .catch((error: unknown) => {
-        entry.problem = error instanceof Error ? error.message : 'unknown'
+        entry.problem = describe(error)
         this.#init.logger.debug('server not reached', { problem: entry.problem })
         this.#retryLater(entry)
       })

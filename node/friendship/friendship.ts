@@ -10,12 +10,12 @@ import { hmacSha256 } from '../crypto/hash.ts'
 import { L } from '../crypto/labels.ts'
 import { Backoff } from '../delivery/backoff.ts'
 import type { Courier } from '../delivery/courier.ts'
-import { type Delivery, describe } from '../delivery/delivery.ts'
+import type { Delivery } from '../delivery/delivery.ts'
 import { type Journal, Transaction } from '../delivery/journal.ts'
 import type { Mail, MailReader } from '../delivery/mail-reader.ts'
 import type { ServerPool } from '../delivery/server-pool.ts'
 import type { Directory } from '../directory/directory.ts'
-import { ForgedError, KithError, PeerError, UsageError } from '../errors.ts'
+import { describe, ForgedError, KithError, PeerError, UsageError } from '../errors.ts'
 import { checkInviteExpiry, decodeInvite } from '../identity/invite.ts'
 import { compareHeads, type IdentityView, readIdentityRecord } from '../identity/records.ts'
 import { idFromText, idToText } from '../identity/root.ts'
@@ -71,12 +71,16 @@ const RETRY = { baseMs: 1000, maxMs: 3_600_000 }
 /** A request that lies at the relays is left there again, since one of them may have lost it. */
 const REPEAT_MS = DAY * 1000
 const SERVER_TIMEOUT_MS = 15_000
+/** A friend's newer record is asked for at most this often, whatever their messages say. */
+const FOLLOW_MS = 600_000
 const replayRow = struct({ until: [1, uint()] })
 
 export class Friendship {
   readonly #init: FriendshipInit
   readonly #contacts = new Map<string, Contact>()
   readonly #drives = new Map<string, { backoff: Backoff; timer: Timer | undefined; running: boolean }>()
+  /** When a newer record of a friend was last asked for. */
+  readonly #followed = new Map<string, number>()
   readonly invites: Invites
   #delivery: Delivery | undefined
   #stopped = false
@@ -103,6 +107,8 @@ export class Friendship {
     for (const contact of this.#contacts.values()) {
       if (contact.reply) this.#dispatchReply(contact)
       if (contact.asked) this.#driveRequest(contact.id)
+      // ended between the answer and the greeting: the friend waits for our first message to be sure of us
+      if (this.#delivering.isSilent(contact.id)) await this.#init.greet(contact.id)
     }
   }
 
@@ -279,6 +285,10 @@ export class Friendship {
   }
 
   #follow(id: Uint8Array): void {
+    const now = this.#init.clock.now()
+    const key = contactKey(id)
+    if (now - (this.#followed.get(key) ?? -FOLLOW_MS) < FOLLOW_MS) return
+    this.#followed.set(key, now)
     const look = async (): Promise<void> => {
       const found = await this.#init.directory.lookup(id)
       if (!found || this.#stopped) return
@@ -447,7 +457,8 @@ export class Friendship {
   async #receiveReply(id: Uint8Array, secret: Uint8Array, mail: Mail): Promise<boolean> {
     const friend = await this.#delivering.exclusively(id, async () => {
       const contact = this.get(id)
-      if (!contact?.asked?.leg || this.#stopped) return undefined
+      if (this.#stopped) return 'later'
+      if (!contact?.asked?.leg) return undefined
       const legs = [contact.asked.leg, ...contact.asked.earlier]
       const opened = openReply(legs, secret, mail, this.#init.self.identitySecret)
       if (!opened) return undefined
@@ -459,6 +470,7 @@ export class Friendship {
       await this.#init.journal.commit(tx)
       return contact
     })
+    if (friend === 'later') return false
     if (friend) {
       this.#init.reader.unwatch(replyName(id), true)
       await this.#init.greet(id)

@@ -14,7 +14,7 @@ import { sha256 } from '../crypto/hash.ts'
 import { PeerError } from '../errors.ts'
 import type { Inbound } from '../ports.ts'
 
-export const RECORD_PREFIX = '/dht/record/'
+const RECORD_PREFIX = '/dht/record/'
 const PROVIDER_PREFIX = '/dht/provider/'
 const PEER_PREFIX = '/peers/'
 

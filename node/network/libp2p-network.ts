@@ -34,7 +34,7 @@ import {
 import { StoreDatastore } from './store-datastore.ts'
 
 /** A link is open, or refused, by then. */
-export const CONNECT_TIMEOUT_MS = 10_000
+const CONNECT_TIMEOUT_MS = 10_000
 /** Mailbox streams that one connection may hold open. */
 const MAX_LINKS_PER_CONNECTION = 8
 const SWEEP_PERIOD_MS = 6 * 60 * 60 * 1000

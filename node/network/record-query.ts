@@ -13,10 +13,10 @@ export const LOOKUP_TIMEOUT_MS = 5000
  * is what came until one second after this many peers had given a value: more would shield better from peers that
  * quickly give an old one, and take longer.
  */
-export const LOOKUP_QUORUM = 3
-export const LOOKUP_SETTLE_MS = 1000
+const LOOKUP_QUORUM = 3
+const LOOKUP_SETTLE_MS = 1000
 /** A put never takes longer; what peers took until then counts. */
-export const PUT_TIMEOUT_MS = 10_000
+const PUT_TIMEOUT_MS = 10_000
 
 type Dht = Pick<KadDHT, 'get' | 'put'>
 

@@ -33,7 +33,7 @@ export const DHT_PROTOCOL = '/kith/kad/1.0.0'
 export const MAILBOX_PROTOCOL = '/kith/mailbox/1.0.0'
 
 /** Bits of a recipient's hash that choose the topic (5). */
-export const BUCKET_BITS = 2
+const BUCKET_BITS = 2
 /** Every topic there is: `/kith/1/mail/<b>/<index>`. */
 export const MAIL_TOPICS: readonly string[] = Array.from(
   { length: 2 ** BUCKET_BITS },
@@ -72,7 +72,7 @@ export type StackServices = {
 }
 
 /** Where the transports listen, before anything is filtered for announcing. */
-export interface ListenerAddresses {
+interface ListenerAddresses {
   addresses(): Multiaddr[]
 }
 
