@@ -1,6 +1,6 @@
-/** Events of a node as data and as lines for people. */
+/** Events of a node as data and as lines for people, in which IDs have the names that this person gave. */
+import type { ApiClient, Told } from '../node/api/client.ts'
 import type { EventView } from '../node/api/methods.ts'
-import type { Told } from '../node/api/client.ts'
 import { block } from './layout.ts'
 import { localTime } from './local-time.ts'
 import type { Output } from './output.ts'
@@ -8,32 +8,66 @@ import { sanitiseLine, sanitiseLines } from './sanitise.ts'
 
 /** What every line has; a field of an event never takes its place. */
 const OWN_FIELDS = new Set(['v', 'cursor', 'event', 'at'])
+/** Events after which a name may have changed. */
+const RENAMING = new Set(['friend', 'contact', 'request'])
+/** IDs are long; where a name is unknown this much tells them apart. */
+const SHORT_ID = 16
 
-/** Prints one event: `{cursor, event, at, …}` with its fields beside them, or a line. */
-export async function tellEvent(out: Output, told: Told): Promise<void> {
-  if ('lagged' in told) {
-    const { from, to } = told.lagged
-    if (out.json) await out.object({ event: 'lagged', from, to })
-    else out.note(`events ${from} to ${to} are gone from the log`)
-    return
+/** Prints the events of one node, one after the other. */
+export class EventTeller {
+  readonly #out: Output
+  readonly #api: ApiClient
+  /** Petnames by ID; read when they are needed. */
+  #names: Map<string, string> | undefined
+
+  constructor(out: Output, api: ApiClient) {
+    this.#out = out
+    this.#api = api
   }
-  if (out.json) {
+
+  /** `{cursor, event, at, …}` with the event's fields beside them, or lines. */
+  async tell(told: Told): Promise<void> {
+    const out = this.#out
+    if ('lagged' in told) {
+      const { from, to } = told.lagged
+      if (out.json) await out.object({ event: 'lagged', from, to })
+      else out.note(`events ${from} to ${to} are gone from the log`)
+      return
+    }
     const { cursor, event, at, detail } = told
-    const fields = Object.entries(detail).filter(([key]) => !OWN_FIELDS.has(key))
-    await out.object({ cursor, event, at, ...Object.fromEntries(fields) })
-  } else {
-    await out.lines(eventLines(out, told))
+    if (out.json) {
+      const fields = Object.entries(detail).filter(([key]) => !OWN_FIELDS.has(key))
+      await out.object({ cursor, event, at, ...Object.fromEntries(fields) })
+      return
+    }
+    if (RENAMING.has(event)) this.#names = undefined
+    await out.lines(await this.#lines(told))
   }
-}
 
-function eventLines(out: Output, { event, at, detail }: EventView): string[] {
-  const { text, ...fields } = detail
-  const who = fields.petname ?? fields.name
-  const rest = Object.entries(fields)
-    .filter(([key]) => key !== 'petname' && key !== 'name')
-    .map(([key, value]) => `${sanitiseLine(key)}=${sanitiseLine(String(value))}`)
-    .join(' ')
-  const head = `${localTime(at)}  ${sanitiseLine(event)}${who === undefined ? '' : `  ${sanitiseLine(String(who))}`}`
-  if (typeof text !== 'string') return [`${head}${rest === '' ? '' : `  ${out.style('dim', rest)}`}`]
-  return block(`${head}: `, sanitiseLines(text), out.columns)
+  async #lines({ event, at, detail }: EventView): Promise<string[]> {
+    const field = (key: string): string => String(detail[key] ?? '')
+    const head = `${localTime(at)}  `
+    if (event === 'message') {
+      const incoming = detail.direction === 'in'
+      const who = incoming ? await this.#name(field('from')) : `me to ${await this.#name(field('to'))}`
+      const lines = field('type') === 'unsupported' ? ['(this version cannot show it)'] : sanitiseLines(field('text'))
+      return block(`${head}${who}: `, lines, this.#out.columns)
+    }
+    if (event === 'request') {
+      const who = `${head}request of ${sanitiseLine(field('name'))} (${sanitiseLine(field('id').slice(0, SHORT_ID))}): `
+      return block(who, sanitiseLines(field('note')), this.#out.columns)
+    }
+    if (event === 'friend') return [`${head}${await this.#name(field('id'))} is a friend now`]
+    if (event === 'contact') return [`${head}${await this.#name(field('id'))}: ${sanitiseLine(field('state'))}`]
+    const fields = Object.entries(detail).map(([key, value]) => `${sanitiseLine(key)}=${sanitiseLine(String(value))}`)
+    return [`${head}${sanitiseLine(event)}  ${this.#out.style('dim', fields.join(' '))}`.trimEnd()]
+  }
+
+  async #name(id: string): Promise<string> {
+    if (this.#names === undefined) {
+      const friends = await this.#api.call('friend.list', {})
+      this.#names = new Map(friends.map((friend) => [friend.id, friend.petname]))
+    }
+    return sanitiseLine(this.#names.get(id) ?? id.slice(0, SHORT_ID))
+  }
 }

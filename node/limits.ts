@@ -41,6 +41,7 @@ export const MAX_TEXT_BYTES = 60_000
 export const MAX_NOTE_BYTES = 280
 export const MAX_NAME_BYTES = 64
 export const MAX_PARENTS = 8
+export const MAX_LAMPORT = 2 ** 48
 export const MAX_RECEIPT_IDS = 128
 /** Longest time to live of an envelope (6). */
 export const MAX_ENVELOPE_DAYS = 30
@@ -65,6 +66,9 @@ export const CHALLENGE_ACCEPT_SECONDS = 1200
 /** A first leg expires for being opened, a one-time key is kept (7). */
 export const LEG1_DAYS = 14
 export const ONE_TIME_KEY_DAYS = 60
+
+/** A rekey number that one side claims may lie this far above the other's: more is no accident (7). */
+export const MAX_REKEY_STEP = 65_536
 
 /** Ratchet (8). */
 export const MAX_SKIPPED_AT_ONCE = 1000

@@ -95,7 +95,10 @@ export class KithNode implements NodeService {
       clock,
       random,
       logger,
-      onTime: (peerId, seconds) => this.#time.observe(toHex(peerId), seconds),
+      // others name servers to us as well, in invites and profiles: only those that the person chose have a vote
+      onTime: (address, seconds) => {
+        if (options.relays.includes(address)) this.#time.observe(address, seconds)
+      },
     })
     this.#reader = new MailReader({
       pool: this.#pool,
@@ -475,6 +478,7 @@ export class KithNode implements NodeService {
   #renew(): void {
     const { clock, random, logger } = this.#ports
     this.#renewal = clock.after(RENEW_MS, () => this.#renew())
+    this.#friendship.sweep().catch((error: unknown) => logger.warn('sweeping failed', { problem: describe(error) }))
     this.#self
       .renew(this.#journal, random, Math.floor(this.#time.now()))
       .then((changed) => {

@@ -8,7 +8,7 @@ import { ApiServer } from '../../node/api/server.ts'
 import { UsageError } from '../../node/errors.ts'
 import { type ConfigFlags, loadConfig } from '../configuration.ts'
 import { type Context, homeOf } from '../context.ts'
-import { tellEvent } from '../event-lines.ts'
+import { EventTeller } from '../event-lines.ts'
 import { InterruptedError, OutputClosedError } from '../exit-status.ts'
 import { alreadyRunning, join, localClient, noIdentity, openWhenFree } from '../node-session.ts'
 import { readPassphrase } from '../passphrase.ts'
@@ -127,11 +127,12 @@ async function tellReady({ out }: Context, ready: NodeReady): Promise<void> {
 
 async function tellEvents(context: Context, server: ApiServer, since: number): Promise<void> {
   const client = localClient(server)
+  const teller = new EventTeller(context.out, client)
   try {
     for await (const told of client.events(since, context.signal)) {
       // The ready line has said so.
       if ('event' in told && told.event === 'ready') continue
-      await tellEvent(context.out, told)
+      await teller.tell(told)
     }
   } finally {
     client.close()

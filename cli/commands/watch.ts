@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { KithError, NetworkError } from '../../node/errors.ts'
 import type { Context } from '../context.ts'
-import { tellEvent } from '../event-lines.ts'
+import { EventTeller } from '../event-lines.ts'
 import { withNode } from '../node-session.ts'
 import { type Runner, wholeNumber } from './command.ts'
 
@@ -17,10 +17,11 @@ export function addWatchCommand(program: Command, runner: Runner): void {
 async function watch(context: Context, options: { since?: number }): Promise<void> {
   let cursor = options.since
   await withNode(context, { network: true }, async ({ api }) => {
+    const teller = new EventTeller(context.out, api)
     try {
       for await (const told of api.events(cursor, context.signal)) {
         if ('cursor' in told) cursor = told.cursor
-        await tellEvent(context.out, told)
+        await teller.tell(told)
       }
     } catch (error) {
       if (error instanceof KithError && error.code === 'NODE_GONE') throw nodeGone(cursor)

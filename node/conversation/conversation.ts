@@ -29,7 +29,6 @@ import { bytes, bytesBetween, decode, encode, list, optional, struct, text, uint
 export interface HistoryMessage {
   messageId: Uint8Array
   direction: 'in' | 'out'
-  type: number
   /** Undefined for what this version cannot show. */
   text: string | undefined
   /** Milliseconds. */
@@ -64,6 +63,8 @@ const VIA = ['gossip', 'relay'] as const
 /** Seconds: a year. */
 const TEXT_LIFETIME = 365 * 86_400
 const MAX_HISTORY_SCAN = 100_000
+/** A friend's clock moves ours by at most this: nobody brings it to its end. */
+const MAX_LAMPORT_STEP = 2 ** 32
 
 const historyRow = struct({
   messageId: [1, messageId],
@@ -132,7 +133,7 @@ export class Conversations implements PayloadHandler {
     const body = encode(textBody, { text: content })
     const { messageId: id } = await this.#delivery!.send(friend, () => {
       const thread = this.#thread(friend)
-      const lamport = thread.lamport + 1
+      const lamport = Math.min(thread.lamport + 1, limits.MAX_LAMPORT)
       return {
         type: PAYLOAD_TYPE.text,
         conversation: thread.conversation,
@@ -215,10 +216,6 @@ export class Conversations implements PayloadHandler {
       this.#putIndex(tx, incoming.messageId, NO_POSITION)
       return
     }
-    if (!payload || !equal(payload.conversation, this.conversationWith(friend))) {
-      this.#putIndex(tx, incoming.messageId, NO_POSITION)
-      return
-    }
     this.#applyMessage(tx, friend, incoming, payload)
   }
 
@@ -267,7 +264,7 @@ export class Conversations implements PayloadHandler {
       const wanted = needle === undefined ? options.limit - found.length : 500
       const rows = await this.#init.store.list({ table: TABLE.history, scope, to, limit: wanted, reverse: true })
       for (const { value } of rows) {
-        const message = await this.#readMessage(value)
+        const message = await this.#readMessage(scope, value)
         if (needle !== undefined && !message.text?.toLowerCase().includes(needle)) continue
         if (found.length < options.limit) found.push(message)
       }
@@ -293,11 +290,13 @@ export class Conversations implements PayloadHandler {
 
   // ---- rows ----
 
-  #applyMessage(tx: Transaction, friend: Uint8Array, incoming: IncomingPayload, payload: Payload): void {
+  /** What cannot be read, or names a conversation that is not known here, has its place too: shown as unsupported. */
+  #applyMessage(tx: Transaction, friend: Uint8Array, incoming: IncomingPayload, payload: Payload | undefined): void {
     const thread = this.#thread(friend)
     const { messageId: id, via, receivedAt } = incoming
-    const position = this.#position(payload.lamport, id)
-    const parents = new Set(payload.parents.map(toHex))
+    const lamport = payload?.lamport ?? thread.lamport
+    const position = this.#position(lamport, id)
+    const parents = new Set((payload?.parents ?? []).map(toHex))
     const heads = [...thread.heads.filter((head) => !parents.has(toHex(head))), id].slice(-limits.MAX_PARENTS)
     this.#putHistory(
       tx,
@@ -307,12 +306,12 @@ export class Conversations implements PayloadHandler {
     )
     this.#putThread(tx, friend, {
       ...thread,
-      lamport: Math.max(thread.lamport, payload.lamport),
+      lamport: Math.max(thread.lamport, Math.min(lamport, thread.lamport + MAX_LAMPORT_STEP)),
       heads,
       last: later(thread.last, position),
       unread: thread.unread + 1,
     })
-    const content = readText(payload)
+    const content = payload && equal(payload.conversation, thread.conversation) ? readText(payload) : undefined
     const after = this.#before.get(toHex(id))
     this.#before.delete(toHex(id))
     tx.event('message', {
@@ -322,7 +321,7 @@ export class Conversations implements PayloadHandler {
       direction: 'in',
       type: content === undefined ? 'unsupported' : 'text',
       text: content ?? '',
-      sentAt: payload.sentAt,
+      sentAt: payload?.sentAt ?? receivedAt,
       via,
       ...(after !== undefined && { after }),
     })
@@ -395,16 +394,15 @@ export class Conversations implements PayloadHandler {
     return index && equal(index.messageId, id) ? index : undefined
   }
 
-  async #readMessage(value: Uint8Array): Promise<HistoryMessage> {
+  async #readMessage(conversation: Uint8Array, value: Uint8Array): Promise<HistoryMessage> {
     const row = decode(historyRow, value, 2 * MAX_PAYLOAD_BYTES)
-    const payload = decode(payloadShape, row.payload, MAX_PAYLOAD_BYTES)
+    const payload = readPayload(row.payload)
     const ended = row.direction === 1 ? await this.settledState(row.messageId) : undefined
     return {
       messageId: row.messageId,
       direction: row.direction === 1 ? 'out' : 'in',
-      type: payload.type,
-      text: readText(payload),
-      sentAt: payload.sentAt,
+      text: payload && equal(payload.conversation, conversation) ? readText(payload) : undefined,
+      sentAt: payload?.sentAt ?? row.receivedAt,
       receivedAt: row.receivedAt,
       via: row.via === undefined ? undefined : VIA[row.via],
       settled: ended?.state,
@@ -418,6 +416,14 @@ const NO_POSITION = new Uint8Array(16)
 /** Whether a payload has a place in the history. */
 function isShown(payload: Payload): boolean {
   return payload.type !== PAYLOAD_TYPE.profile && payload.type !== PAYLOAD_TYPE.receipt
+}
+
+function readPayload(encoded: Uint8Array): Payload | undefined {
+  try {
+    return decode(payloadShape, encoded, MAX_PAYLOAD_BYTES)
+  } catch {
+    return undefined
+  }
 }
 
 function readText(payload: Payload): string | undefined {

@@ -30,16 +30,17 @@ export class RateLimit {
     this.#all = { tokens: total.burst, at: clock.now() }
   }
 
-  /** Takes a token. @returns 0, or the seconds after which there will be one */
-  take(source: string): number {
+  /** Takes one token, or as many as the work is worth. @returns 0, or the seconds after which there will be one */
+  take(source: string, tokens = 1): number {
     const own = this.#sources.get(source) ?? { tokens: this.#source.burst, at: this.#clock.now() }
     this.#sources.delete(source)
     this.#sources.set(source, own)
     if (this.#sources.size > MAX_SOURCES) this.#sources.delete(this.#sources.keys().next().value!)
     const wait = Math.max(this.#wait(own, this.#source), this.#wait(this.#all, this.#total))
     if (wait > 0) return wait
-    own.tokens--
-    this.#all.tokens--
+    // work that was begun with the last token is paid for by waiting longer
+    own.tokens -= tokens
+    this.#all.tokens -= tokens
     return 0
   }
 

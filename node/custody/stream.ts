@@ -39,6 +39,9 @@ export interface ServerStreamInit {
   onClose: (stream: ServerStream) => void
 }
 
+/** Addresses of FETCH and SUBSCRIBE that cost as much as a frame. */
+const ENTRIES_PER_TOKEN = 8
+
 export class ServerStream implements LinkServer {
   readonly #init: ServerStreamInit
   readonly #subscriptions = new Map<string, Subscription>()
@@ -175,6 +178,12 @@ export class ServerStream implements LinkServer {
     const stale = verbs.staleChallenge(challenge)
     if (stale) return stale
     // Positions of another store say nothing here: from the start then, nothing is missed.
+    const names = new Set(asked.entries.map(({ address }) => toHex(address)))
+    if (names.size !== asked.entries.length) return no(STATUS.malformed)
+    // each entry costs a look at the disk, and some a signature check: a frame is not a frame
+    const { asker, frameRate } = this.#init
+    const wait = asker.local ? 0 : frameRate.take(asker.source, Math.ceil(asked.entries.length / ENTRIES_PER_TOKEN))
+    if (wait > 0) return no(STATUS.busy, wait)
     const ours = asked.storeId !== undefined && equal(asked.storeId, keys.storeId)
     const entries: Subscription[] = []
     for (const { address, after, signature } of asked.entries) {
@@ -218,8 +227,8 @@ export class ServerStream implements LinkServer {
       const taken = window.add(found)
       if (taken < found.items.length || found.more) this.#due.add(name)
       const last = found.items[taken - 1]
-      // A SUBSCRIBE meanwhile may have set another cursor: that one counts.
-      if (last && this.#subscriptions.get(name) === subscription) subscription.after = last.position
+      // A SUBSCRIBE meanwhile may have put another cursor in its place: that one counts, this one is forgotten.
+      if (last) subscription.after = last.position
     }
     return window
   }

@@ -32,7 +32,7 @@ export interface Consignment {
   keysAt(server: Uint8Array): { writer: Ed25519KeyPair; reader: Ed25519KeyPair; copyKey: Uint8Array }
   /** What this server has not signed for, oldest first, at most `limit`. */
   pending(server: Uint8Array, limit: number): Promise<Parcel[]>
-  /** The server signed for a parcel (`receipt` is an encoded `signedBody`); resolves when that is on the disk. */
+  /** The server signed for a parcel (`receipt` is an encoded `signedBody`, empty when the reader has it already); resolves when that is on the disk. */
   stored(server: Uint8Array, id: number, receipt: Uint8Array): Promise<void>
 }
 
@@ -51,6 +51,9 @@ const RETRY = { baseMs: 2000, maxMs: 600_000 }
 /** A link to somebody else's relay is kept this long after the last parcel. */
 const IDLE_MS = 60_000
 const DAY = 86_400
+/** A mailbox that the server will not let us write to any more (released, say) is asked again after this time. */
+const REFUSED_MS = DAY * 1000
+const NO_RECEIPT = new Uint8Array(0)
 
 /** One mailbox at one server. */
 class Route {
@@ -155,21 +158,26 @@ class Route {
     const nonce = hmacSha256(copyKey, L('copy'), sha256(parcel.bytes)).subarray(0, 24)
     const copy = sealCopy(copyKey, nonce, parcel.bytes)
     const address = mailboxAddress(kind, writer.public, reader.public)
-    const put = { address, writerSeed: writer.seed, copy, expires: parcel.expires }
+    const put = { address, writerSeed: writer.seed, copy, expires: parcel.expires, reader: reader.public }
     let result = await server.client.put(put)
     if (result.status === 'unclaimed') {
       const until = Math.floor(this.#init.protocolTime()) + 90 * DAY
       await server.client.claim({ kind, writer, reader, until })
       result = await server.client.put(put)
     }
-    if (result.status === 'stored' || result.status === 'acknowledged') {
+    if (result.status === 'stored') {
       await this.#consignment.stored(server.peerId, parcel.id, encode(signedBody, result.signed))
+      return undefined
+    }
+    if (result.status === 'acknowledged') {
+      // the reader has it, as its own signature shows; the receipt end to end will come
+      await this.#consignment.stored(server.peerId, parcel.id, NO_RECEIPT)
       return undefined
     }
     if (result.status === 'full' || result.status === 'busy')
       return Math.max(this.#backoff.next(), result.retryAfterSeconds * 1000)
     this.#init.logger.debug('put refused', { status: result.status })
-    return this.#backoff.next()
+    return REFUSED_MS
   }
 }
 

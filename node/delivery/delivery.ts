@@ -453,10 +453,14 @@ export class Delivery {
         return parcels.filter((parcel) => parcel !== undefined)
       },
       stored: async (server, number, receipt) => {
-        await this.#progress(channel, number, (entry) => ({
-          ...entry,
-          receipts: [...entry.receipts, { server, receipt }],
-        }))
+        // relays that left the friend's list stop counting
+        const current = channel.relays.map((address) => this.#init.network.serverId(address))
+        await this.#progress(channel, number, (entry) => {
+          const others = entry.receipts.filter(
+            (known) => !equal(known.server, server) && current.some((id) => equal(id, known.server)),
+          )
+          return { ...entry, receipts: [...others, { server, receipt }] }
+        })
       },
     })
   }

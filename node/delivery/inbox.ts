@@ -5,6 +5,7 @@
 import { concat, readUint, toHex, u16 } from '../crypto/bytes.ts'
 import { ForgedError, PeerError } from '../errors.ts'
 import { friendMailbox, openCopy } from '../mailbox/keys.ts'
+import { PROTOCOL_VERSION } from '../limits.ts'
 import { TABLE } from '../ports.ts'
 import { openEnvelope } from '../session/triple-ratchet.ts'
 import { type SessionState, wipeReplaced } from '../session/session-state.ts'
@@ -37,8 +38,8 @@ export interface InboxHooks {
 
 const NO_SCOPE = new Uint8Array(0)
 const seenRow = struct({ messageId: [1, bytes(16)], at: [2, uint()] })
-/** An envelope that comes by gossip again this long after it was read tells that the receipt was lost. */
-const REPEAT_MS = 60_000
+/** An envelope that comes by gossip again this long after it was read tells that the receipt was lost; senders publish again at this pace. */
+const REPEAT_MS = 600_000
 /** Envelopes between two yields: opening one takes about a millisecond. */
 const YIELD_EVERY = 8
 
@@ -150,7 +151,7 @@ export class Inbox {
     const position = concat(u16(expiryDay), this.#init.store.blind(eid))
     const seen = await this.#init.store.get({ table: TABLE.seen, scope: NO_SCOPE, position })
     if (seen) {
-      this.#repeatReceipt(batch, mail, decode(seenRow, seen, 64))
+      this.#repeatReceipt(batch, mail, position, decode(seenRow, seen, 64))
       return true
     }
     const opened = this.#open(lane, batch.session, mail.bytes, body)
@@ -201,15 +202,25 @@ export class Inbox {
     this.#init.handler.apply(batch.tx, channel.friend, incoming)
   }
 
-  #repeatReceipt(batch: Batch, mail: InboundMail, seen: { messageId: Uint8Array; at: number }): void {
-    if (mail.via === 'gossip' && this.#init.clock.now() - seen.at > REPEAT_MS) batch.due.push(seen.messageId)
+  #repeatReceipt(
+    batch: Batch,
+    mail: InboundMail,
+    position: Uint8Array,
+    { messageId, at }: { messageId: Uint8Array; at: number },
+  ): void {
+    const now = this.#init.clock.now()
+    if (mail.via !== 'gossip' || now - at < REPEAT_MS) return
+    // anybody can play an old envelope again: each brings one receipt in this time, and no more
+    batch.tx.put(TABLE.seen, NO_SCOPE, position, encode(seenRow, { messageId, at: now }))
+    batch.due.push(messageId)
   }
 }
 
 /** Undefined for what this version cannot read: it is authentic, so it is kept and shown as unsupported. */
 function readPayload(encoded: Uint8Array): Payload | undefined {
   try {
-    return decode(payloadShape, encoded, MAX_PAYLOAD_BYTES)
+    const payload = decode(payloadShape, encoded, MAX_PAYLOAD_BYTES)
+    return payload.version === PROTOCOL_VERSION ? payload : undefined
   } catch {
     return undefined
   }

@@ -131,6 +131,8 @@ class ServerReader {
     const { writer, reader } = watch.keysAt(server.peerId)
     const address = mailboxAddress(watch.kind, writer, reader.public)
     await server.client.release({ address, readerSeed: reader.seed })
+    const position = this.#init.store.blind(concat(server.peerId, address))
+    await this.#init.store.write([{ key: { table: TABLE.meta, scope: CLAIMS, position }, value: undefined }])
   }
 
   /** One mailbox that cannot be opened must not keep the others from being read. */
@@ -202,7 +204,14 @@ class ServerReader {
   }
 
   async #deliver(server: ConnectedServer, box: Box, copies: Uint8Array[]): Promise<void> {
-    const done = await box.watch.receive(copies.map((copy) => ({ copy, server: server.peerId })))
+    let done: boolean[]
+    try {
+      done = await box.watch.receive(copies.map((copy) => ({ copy, server: server.peerId })))
+    } catch (error) {
+      // it lies at the server still, and comes again on the next link
+      this.#init.logger.warn('mail cannot be received', { problem: describe(error) })
+      return
+    }
     if (this.#server !== server) return
     const cids = copies.filter((_, i) => done[i]).map((copy) => copyId(copy))
     if (cids.length === 0) return

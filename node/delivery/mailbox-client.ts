@@ -35,13 +35,10 @@ import {
 
 export type {
   ClaimResult,
-  CopyState,
-  MailItem,
   PutResult,
   ReadResult,
   RecordResult,
   Refusal,
-  SignedBytes,
   StatResult,
 } from './mailbox-answers.ts'
 

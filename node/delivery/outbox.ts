@@ -30,7 +30,7 @@ const entryRow = struct({
   /** Milliseconds of the last publication, 0 before the first. */
   published: [10, uint()],
   /** Servers that signed for it. */
-  receipts: [11, list(struct({ server: [1, peerIdBytes], receipt: [2, bytesBetween(1, 600)] }), limits.MAX_RELAYS * 2)],
+  receipts: [11, list(struct({ server: [1, peerIdBytes], receipt: [2, bytesBetween(0, 600)] }), limits.MAX_RELAYS)],
   /** The handler's own note, handed back when the message leaves the outbox. */
   reference: [12, bytesBetween(0, 64)],
 })

@@ -30,8 +30,8 @@ export interface ServerPoolInit {
   clock: Clock
   random: Random
   logger: Logger
-  /** A server's protocol time, in seconds, when it said HELLO. */
-  onTime: (peerId: Uint8Array, seconds: number) => void
+  /** A server's protocol time, in seconds, when it said HELLO; whether it is believed is not decided here. */
+  onTime: (address: string, seconds: number) => void
 }
 
 interface Entry {
@@ -152,7 +152,7 @@ export class ServerPool {
         client.close()
         return
       }
-      this.#init.onTime(link.peerId, hello.time)
+      this.#init.onTime(entry.address, hello.time)
       const connected = { address: entry.address, peerId: link.peerId, storeId: hello.storeId, client }
       entry.connected = connected
       entry.problem = undefined

@@ -17,7 +17,7 @@ import type { ServerPool } from '../delivery/server-pool.ts'
 import type { Directory } from '../directory/directory.ts'
 import { describe, ForgedError, KithError, PeerError, UsageError } from '../errors.ts'
 import { checkInviteExpiry, decodeInvite } from '../identity/invite.ts'
-import { compareHeads, type IdentityView, readIdentityRecord } from '../identity/records.ts'
+import { compareHeads, equivocates, type IdentityView, readIdentityRecord } from '../identity/records.ts'
 import { idFromText, idToText } from '../identity/root.ts'
 import { safetyNumber } from '../identity/safety-number.ts'
 import * as limits from '../limits.ts'
@@ -110,6 +110,17 @@ export class Friendship {
       // ended between the answer and the greeting: the friend waits for our first message to be sure of us
       if (this.#delivering.isSilent(contact.id)) await this.#init.greet(contact.id)
     }
+  }
+
+  /** Forgets requests whose prekeys are gone: they cannot be opened again. */
+  async sweep(): Promise<void> {
+    const now = this.#init.protocolTime()
+    const rows = await this.#init.store.list({ table: TABLE.replay, scope: NO_SCOPE, limit: 5000 })
+    const tx = new Transaction()
+    for (const { position, value } of rows) {
+      if (decode(replayRow, value, 64).until < now) tx.delete(TABLE.replay, NO_SCOPE, position)
+    }
+    await this.#init.journal.commit(tx)
   }
 
   stop(): void {
@@ -295,7 +306,12 @@ export class Friendship {
       await this.#delivering.exclusively(id, async () => {
         const contact = this.get(id)
         if (!contact?.pin || compareHeads(found.identity.head, contact.pin) <= 0) return
-        await this.#save({ ...contact, record: found.identity.bytes, pin: found.identity.head })
+        const changed = believe(contact, found.identity)
+        await this.#save(changed, (tx) => {
+          if (contact.verified && !changed.verified) {
+            tx.event('contact', { id: idToText(id), state: contact.state, verified: false, keyChanged: true })
+          }
+        })
         this.#init.directory.pin(id, found.identity.head, found.identity.bytes)
       })
     }
@@ -370,14 +386,32 @@ export class Friendship {
     if (!asked) return 'done'
     const invite = decode(inviteShape, asked.invite, MAX_INVITE_BYTES)
     const now = this.#init.protocolTime()
+    // somebody who opened an earlier leg may answer at any time
+    if (stillAnswerable(asked, now).length > 0) this.#watchReply(id, asked.replySecret)
+    else if (invite.expires <= now) return await this.#giveUp(id)
     if (!asked.leg || asked.leg.expires <= now) {
-      if (invite.expires <= now || !(await this.#buildLeg(id, invite))) return 'again'
+      if (invite.expires <= now) return 'sent'
+      if (!(await this.#buildLeg(id, invite))) return 'again'
+      this.#watchReply(id, asked.replySecret)
     }
-    this.#watchReply(id, asked.replySecret)
     await this.#init.reader.ready(replyName(id))
     await Promise.allSettled(invite.relays.map((address) => this.#leaveAt(id, invite, address)))
     const sentTo = this.get(id)?.asked?.sentTo.length ?? 0
     return sentTo >= invite.relays.length ? 'sent' : 'again'
+  }
+
+  /** Nobody can answer any more. */
+  async #giveUp(id: Uint8Array): Promise<'done'> {
+    await this.#delivering.exclusively(id, async () => {
+      const contact = this.get(id)
+      if (!contact?.asked) return
+      const state = contact.state === 'outgoing' ? 'none' : contact.state
+      await this.#save({ ...contact, state, asked: undefined }, (tx) =>
+        tx.event('contact', { id: idToText(id), state, reason: 'the invite expired before they answered' }),
+      )
+    })
+    this.#init.reader.unwatch(replyName(id), true)
+    return 'done'
   }
 
   async #buildLeg(id: Uint8Array, invite: Invite): Promise<boolean> {
@@ -416,7 +450,7 @@ export class Friendship {
     const leg = this.get(id)?.asked?.leg
     if (!leg) return
     // one plaintext under one nonce: the same bytes at every relay and every try
-    const nonce = hmacSha256(invite.seal, leg.leg).subarray(0, 24)
+    const nonce = hmacSha256(invite.seal, L('inviteSeal'), leg.leg).subarray(0, 24)
     const sealed = seal(invite.seal, nonce, leg.leg, L('inviteSeal'))
     const { writer, address: mailbox } = inviteMailbox(invite)
     const server = await this.#init.pool.withServer(address, SERVER_TIMEOUT_MS, async ({ client, peerId }) => {
@@ -461,13 +495,14 @@ export class Friendship {
       if (!contact?.asked?.leg) return undefined
       const legs = [contact.asked.leg, ...contact.asked.earlier]
       const opened = openReply(legs, secret, mail, this.#init.self.identitySecret)
-      if (!opened) return undefined
+      if (!opened || opened.accept.rekey > contact.rekey + limits.MAX_REKEY_STEP) return undefined
       const { accept, session, secrets } = opened
       const tx = new Transaction()
       this.#delivering.openChannel(tx, id, { session, secrets, relays: accept.relays })
       // the one-time keys go in the batch that makes the session
-      this.#become(tx, { ...contact, name: accept.name, rekey: accept.rekey, asked: undefined })
+      this.#become(tx, { ...contact, name: accept.name, rekey: accept.rekey })
       await this.#init.journal.commit(tx)
+      this.heads(id, accept.head, undefined)
       return contact
     })
     if (friend === 'later') return false
@@ -496,7 +531,7 @@ export class Friendship {
       return true
     }
     const { incoming, replayTag } = opened
-    if (equal(incoming.id, self.id)) return true
+    if (equal(incoming.id, self.id) || !this.#isCredible(incoming)) return true
     const replay = { table: TABLE.replay, scope: NO_SCOPE, position: store.blind(replayTag) }
     return await this.#delivering.exclusively(incoming.id, async () => {
       if (this.#stopped) return false
@@ -523,6 +558,18 @@ export class Friendship {
       await this.#init.journal.commit(tx)
       return true
     })
+  }
+
+  /** Whether a request fits what is known of this ID: no record below the one that was believed, no absurd numbers. */
+  #isCredible({ id, record, request }: IncomingRequest): boolean {
+    const contact = this.get(id)
+    if (request.rekey > (contact?.rekey ?? 0) + limits.MAX_REKEY_STEP) return false
+    if (!contact?.pin) return true
+    const view = readIdentityRecord(record)
+    if (equal(view.hash, contact.pin.hash)) return true
+    if (compareHeads(view.head, contact.pin) > 0 && !equivocates(view.head, contact.pin)) return true
+    this.#init.logger.warn('a request came with a record that is older than the one believed, or contradicts it')
+    return false
   }
 
   #hasRoom(own: OwnInvite, contact: Contact): boolean {
@@ -552,17 +599,16 @@ export class Friendship {
       accept: { head: self.head, relays: [...relays], rekey, name: self.name },
     })
     const record = readIdentityRecord(request.record)
+    const believed = believe(contact, record)
     const wanted = petname ?? (contact.petname === '' ? undefined : contact.petname)
     const changed: Contact = {
-      ...contact,
+      ...believed,
       state: contact.state === 'friend' ? 'friend' : 'accepted',
       petname:
         wanted === undefined
           ? freePetname(this.all(), request.request.name, contact.id)
           : this.#checkPetname(wanted, contact.id),
       name: request.request.name,
-      record: record.bytes,
-      pin: record.head,
       rekey,
       asking: undefined,
       reply: { leg, secret: request.request.replySecret, relays: request.request.relays, storedAt: [] },
@@ -607,10 +653,14 @@ export class Friendship {
   /** Both sides hold a session. */
   #become(tx: Transaction, contact: Contact): void {
     const petname = contact.petname === '' ? freePetname(this.all(), contact.name, contact.id) : contact.petname
-    const changed: Contact = { ...contact, state: 'friend', petname, reply: undefined }
+    // when both asked, the session that is confirmed first is enough for both
+    const changed: Contact = { ...contact, state: 'friend', petname, asked: undefined, reply: undefined }
     this.#put(tx, changed)
     tx.event('friend', { id: idToText(contact.id), petname, name: contact.name })
-    tx.afterCommit(() => this.#init.courier.remove(replyName(contact.id)))
+    tx.afterCommit(() => {
+      this.#init.courier.remove(replyName(contact.id))
+      if (contact.asked) this.#init.reader.unwatch(replyName(contact.id), true)
+    })
   }
 
   #put(tx: Transaction, contact: Contact): void {
@@ -638,6 +688,12 @@ function replyName(id: Uint8Array): string {
 function requesterRecord(view: IdentityView) {
   const { devices, revoked, minVersion, maxVersion } = view.record
   return { id: view.id, devices, revoked, minVersion, maxVersion }
+}
+
+/** A contact whose record is this one from now on. A new root key has another safety number: it has to be compared again. */
+function believe(contact: Contact, view: IdentityView): Contact {
+  const sameRoot = contact.record !== undefined && equal(readIdentityRecord(contact.record).root, view.root)
+  return { ...contact, record: view.bytes, pin: view.head, verified: contact.verified && sameRoot }
 }
 
 /** The legs whose one-time keys are kept when a new one is built. */

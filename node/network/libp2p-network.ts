@@ -355,7 +355,8 @@ class Libp2pAssembly implements Libp2pNetwork {
       this.#init.logger.warn('a record of our own is not valid and was not put', { error })
       return 0
     }
-    running.records.pin(key)
+    // a relay puts the records of others: they keep to its bounds
+    if (this.#init.role === 'node') running.records.pin(key)
     return await putEverywhere(running.libp2p.services.dht, key, value, running.stopped.signal)
   }
 

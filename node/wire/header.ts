@@ -13,6 +13,8 @@ import { ForgedError } from '../errors.ts'
 
 export const HEADER_BYTES = 1301
 export const PIECE_TYPE = { none: 0, encapsulationKey: 1, ciphertext: 2 } as const
+/** Tag counter and serials end here, so that no friend can bring ours to their end. */
+const MAX_HEADER_COUNTER = 2 ** 48
 const PIECE_BYTES = [0, KEM_PUBLIC_BYTES, KEM_CIPHERTEXT_BYTES]
 
 export interface HeaderPiece {
@@ -79,6 +81,7 @@ export function decodeHeader(bytes: Uint8Array): RatchetHeader {
     if (rest.some((byte) => byte !== 0)) throw new ForgedError()
     const epoch = readUint(bytes, 81, 4)
     if (type === PIECE_TYPE.none && epoch !== 0) throw new ForgedError()
+    for (const offset of [44, 52, 60]) if (readUint(bytes, offset, 8) > MAX_HEADER_COUNTER) throw new ForgedError()
     return {
       ratchetKey: bytes.slice(0, 32),
       previousCount: readUint(bytes, 32, 4),

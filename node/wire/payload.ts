@@ -33,7 +33,7 @@ export const payload = struct({
   salt: [3, bytes(16)],
   /** 16 bytes naming the conversation. */
   conversation: [4, bytes(16)],
-  lamport: [5, uint(2 ** 48)],
+  lamport: [5, uint(limits.MAX_LAMPORT)],
   parents: [6, list(messageId, limits.MAX_PARENTS)],
   /** Milliseconds since 1970: shown, never trusted. */
   sentAt: [7, uint()],

@@ -122,7 +122,7 @@ export class FakeNode implements NodeService {
   }
 
   async revokeInvite(inviteId: string): Promise<void> {
-    const index = this.links.findIndex((link) => link.inviteId === inviteId || link.invite === inviteId)
+    const index = this.links.findIndex((link) => link.inviteId === inviteId)
     if (index === -1) throw new UsageError('BAD_INVITE', 'no such invite')
     this.links.splice(index, 1)
   }

@@ -2,7 +2,7 @@
  * The Store port over a Map with sorted keys: rows in the clear, nothing on a disk. Each call takes a few microtasks, so
  * that code which forgets to wait or to serialise shows it. `fail` makes the next writes break.
  */
-import { compare, concat, toHex } from '../../node/crypto/bytes.ts'
+import { toHex } from '../../node/crypto/bytes.ts'
 import { hmacSha256 } from '../../node/crypto/hash.ts'
 import { StoreError } from '../../node/errors.ts'
 import type { Row, RowChange, RowKey, RowRange, Store } from '../../node/ports.ts'
@@ -157,16 +157,4 @@ function lowerBound(order: readonly string[], position: string): number {
     else high = middle
   }
   return low
-}
-
-/** Every row of a scope, however many. */
-export async function listAll(store: Store, range: Omit<RowRange, 'limit'>): Promise<Row[]> {
-  const all: Row[] = []
-  let from = range.from
-  for (;;) {
-    const page = await store.list({ ...range, from, limit: 500 })
-    all.push(...page.filter((row) => all.length === 0 || compare(row.position, all.at(-1)!.position) > 0))
-    if (page.length < 500) return all
-    from = concat(page.at(-1)!.position, new Uint8Array(1))
-  }
 }

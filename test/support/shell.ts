@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import type { Asker } from '../../cli/prompt.ts'
 import { runCli } from '../../cli/run.ts'
-import { FakeNode, FakeRuntime } from './fake-node.ts'
+import { type FakeNode, FakeRuntime } from './fake-node.ts'
 
 export interface Ran {
   status: number
@@ -88,7 +88,7 @@ export class Shell {
       await new Promise((resolve) => setImmediate(resolve))
       return ran(code, stdout.text(), stderr.text())
     })
-    return { done, lines: stdout.lines, stop: (signal) => interruption.abort(signal) }
+    return { done, lines: (count) => stdout.lines(count), stop: (signal) => interruption.abort(signal) }
   }
 }
 
@@ -133,10 +133,10 @@ function collect(columns: number | undefined): Collected {
   const stream: Collected['stream'] = new PassThrough()
   if (columns !== undefined) Object.assign(stream, { isTTY: true, columns })
   let text = ''
-  let wake: () => void = () => undefined
+  let wake: (() => void) | undefined
   stream.on('data', (chunk: Buffer) => {
     text += chunk.toString()
-    wake()
+    wake?.()
   })
   return {
     stream,

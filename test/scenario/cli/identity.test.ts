@@ -202,7 +202,15 @@ describe('kith id, status, passphrase, config, help', () => {
     const { status, stdout } = await shell.run('help exit-codes')
     expect(status).to.equal(0)
     expect(stdout.split('\n').map((line) => line.trim().split(' ')[0])).to.deep.equal([
-      ...['0', '1', '2', '3', '4', '5', '6', '130', ''],
+      '0',
+      '1',
+      '2',
+      '3',
+      '4',
+      '5',
+      '6',
+      '130',
+      '',
     ])
     expect((await shell.run('help invite revoke')).stdout).to.include('end an invite')
     expect((await shell.run('help nonsense')).status).to.equal(2)

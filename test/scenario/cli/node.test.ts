@@ -2,12 +2,13 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
-import { PassThrough } from 'node:stream'
+import { PassThrough, Writable } from 'node:stream'
+import { stripVTControlCharacters } from 'node:util'
 import { expect } from 'chai'
 import { runCli } from '../../../cli/run.ts'
 import { connectToNode } from '../../../node/api/client.ts'
 import { socketPathsOf } from '../../../node/api/socket-path.ts'
-import { ALICE } from '../../support/fake-node.ts'
+import { ALICE, BOB } from '../../support/fake-node.ts'
 import { Shell } from '../../support/shell.ts'
 import { temporaryDirectories } from '../../support/temporary-directories.ts'
 import { until } from '../../support/until.ts'
@@ -122,8 +123,8 @@ describe('kith up, relay, watch', () => {
   })
 
   it('a command that is the node for a moment serves others, and waits for them', async () => {
-    let release: () => void = () => undefined
-    shell.node.waiting = new Promise((resolve) => (release = resolve))
+    const { promise, resolve: release } = Promise.withResolvers<void>()
+    shell.node.waiting = promise
     const first = shell.start('send bob one')
     await until(async () => shell.node.messages.length === 1)
     const second = shell.start(['send', 'bob', 'two', '--home', shell.home, '--json'], { bare: true })
@@ -152,8 +153,8 @@ describe('kith up, relay, watch', () => {
   })
 
   it('up waits for a command that is the node for a moment', async () => {
-    let release: () => void = () => undefined
-    shell.node.waiting = new Promise((resolve) => (release = resolve))
+    const { promise, resolve: release } = Promise.withResolvers<void>()
+    shell.node.waiting = promise
     const send = shell.start('send bob one')
     await until(() => shell.node.messages.length === 1)
     const up = shell.start('up')
@@ -179,28 +180,67 @@ describe('kith up, relay, watch', () => {
   })
 
   it('watch tells events from a cursor on, and says where to go on', async () => {
-    shell.node.emit('friend', { petname: 'bob' })
-    shell.node.emit('message', { petname: 'bob', text: 'hi\nthere', readAt: 0 })
+    shell.node.emit('friend', { id: BOB, petname: 'bob' })
+    shell.node.emit('message', { from: BOB, direction: 'in', type: 'text', text: 'hi\nthere', readAt: 0 })
+    shell.node.emit('message', { from: ALICE, to: BOB, direction: 'out', type: 'text', text: 'hello' })
     const up = shell.start('up')
     await up.lines(1)
     const watch = shell.start('watch --since 1 --json')
     const human = shell.start('watch --since 0')
-    expect(JSON.parse((await watch.lines(1))[0]!)).to.deep.equal({
-      ...{ v: 1, cursor: 2, event: 'message', at: '2026-11-21T09:56:00.000Z', petname: 'bob', text: 'hi\nthere' },
+    expect(JSON.parse((await watch.lines(2))[0]!)).to.deep.equal({
+      v: 1,
+      cursor: 2,
+      event: 'message',
+      at: '2026-11-21T09:56:00.000Z',
+      from: BOB,
+      direction: 'in',
+      type: 'text',
+      text: 'hi\nthere',
       readAt: '1970-01-01T00:00:00.000Z',
     })
-    const lines = await human.lines(3)
-    expect(lines[0]).to.match(/ {2}friend {2}bob$/)
-    expect(lines[1]).to.match(/ {2}message {2}bob: hi$/)
+    const lines = await human.lines(4)
+    expect(lines[0]).to.match(/ {2}bob is a friend now$/)
+    expect(lines[1]).to.match(/ {2}bob: hi$/)
     expect(lines[2]).to.match(/^ +│ there$/)
+    expect(lines[3]).to.match(/ {2}me to bob: hello$/)
     human.stop('SIGINT')
     expect((await human.done).status).to.equal(130)
     up.stop('SIGTERM')
     const { status, stderr } = await watch.done
     expect(status).to.equal(3)
     expect(stderr).to.equal(
-      'kith: the node has gone\nhint: start it with `kith up`; `kith watch --since 2` goes on where this ended\n',
+      'kith: the node has gone\nhint: start it with `kith up`; `kith watch --since 3` goes on where this ended\n',
     )
+  })
+
+  it('T45 an event of a peer paints nothing and forges no line', async () => {
+    const evil = 'x\r\nkith: ready\u001b[2K\u202e'
+    shell.node.emit('request', { id: 'kith1eve', name: evil, note: evil })
+    shell.node.emit('message', { from: evil, direction: 'in', type: 'text', text: evil })
+    shell.node.emit('contact', { id: 'kith1eve', state: 'friend', name: evil })
+    shell.node.emit('other', { [evil]: evil })
+    const watch = shell.start('watch --since 0', { columns: 60 })
+    const lines = await watch.lines(6)
+    watch.stop('SIGINT')
+    await watch.done
+    const shown = stripVTControlCharacters(lines.join('\n'))
+    // oxlint-disable-next-line no-control-regex -- they are what must be gone
+    expect(shown).to.not.match(/[\u0000-\u0009\u000b-\u001f\u202e]/)
+    for (const line of shown.split('\n').filter((each) => each !== ''))
+      expect(line).to.match(/^(\d{4}-\d\d-\d\d | +│ )/)
+  })
+
+  it('a long past is told although names are asked for between', async () => {
+    const total = 2000
+    for (let i = 0; i < total; i++) shell.node.emit(i % 50 === 0 ? 'friend' : 'contact', { id: BOB, state: 'friend' })
+    const up = shell.start('up')
+    await up.lines(1)
+    const watch = shell.start('watch --since 0')
+    await watch.lines(total)
+    watch.stop('SIGINT')
+    await watch.done
+    up.stop('SIGTERM')
+    await up.done
   })
 
   it('watch says what the log has dropped', async () => {
@@ -227,8 +267,8 @@ describe('kith up, relay, watch', () => {
   it('a reader that goes away ends a command quietly, and does not end a node', async () => {
     for (let i = 0; i < 50; i++) shell.node.receive('bob', String(i))
     const run = async (argv: string[], signal?: AbortSignal): Promise<{ status: number; stderr: string }> => {
-      const stdout = new PassThrough()
-      stdout._write = (_chunk, _encoding, callback) => callback(Object.assign(new Error('gone'), { code: 'EPIPE' }))
+      const gone = Object.assign(new Error('gone'), { code: 'EPIPE' })
+      const stdout = new Writable({ write: (_chunk, _encoding, callback) => callback(gone) })
       const stderr = new PassThrough()
       const stdin = new PassThrough()
       const all = [...argv, '--home', shell.home, '--passphrase-file', shell.passphraseFile]

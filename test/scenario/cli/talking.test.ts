@@ -26,6 +26,7 @@ describe('kith among friends', () => {
     expect((await shell.run('invite revoke i1 --json')).json).to.deep.equal([{ v: 1, inviteId: 'i1', revoked: true }])
     expect((await shell.run('invites --json')).json.map(({ inviteId }) => inviteId)).to.deep.equal(['i2', 'i3'])
     expect((await shell.run('invite revoke i1')).status).to.equal(1)
+    expect((await shell.run('invite revoke kithinvite1link3 --json')).json[0]).to.include({ inviteId: 'i3' })
   })
 
   it('asks somebody to be a friend', async () => {
@@ -49,7 +50,11 @@ describe('kith among friends', () => {
     shell.node.knock('dave', 'we met')
     shell.node.knock('eve')
     expect((await shell.run('requests --json')).json[0]).to.deep.equal({
-      ...{ v: 1, id: 'kith1dave', name: 'dave', note: 'we met', receivedAt: '2026-11-21T09:56:00.000Z' },
+      v: 1,
+      id: 'kith1dave',
+      name: 'dave',
+      note: 'we met',
+      receivedAt: '2026-11-21T09:56:00.000Z',
     })
     const { stdout } = await shell.run('requests')
     expect(stdout).to.match(/^kith1dave\n {2}calls themselves dave, .*\n {2}note: we met\nkith1eve\n/)
@@ -68,8 +73,14 @@ describe('kith among friends', () => {
     expect((await shell.run('friends --json')).json).to.deep.equal([
       { v: 1, id: BOB, petname: 'bob', name: 'Robert', state: 'friend', verified: true, online: true, unread: 2 },
       {
-        ...{ v: 1, id: 'kith1carol', petname: 'carol', name: 'carol', state: 'outgoing' },
-        ...{ verified: false, online: false, unread: 0 },
+        v: 1,
+        id: 'kith1carol',
+        petname: 'carol',
+        name: 'carol',
+        state: 'outgoing',
+        verified: false,
+        online: false,
+        unread: 0,
       },
     ])
     expect((await shell.run('friends')).stdout).to.equal(

@@ -172,8 +172,8 @@ describe('a connection of the API', () => {
     const { service } = caller
     service.befriend('bob')
     await service.send('bob', 'x')
-    let release: () => void = () => undefined
-    service.waiting = new Promise((resolve) => (release = resolve))
+    const { promise, resolve: release } = Promise.withResolvers<void>()
+    service.waiting = promise
     const total = 3 * MAX_API_PENDING
     for (let id = 1; id <= total; id++) {
       caller.request(id, 'message.wait', { messageId: 'm1', state: 'custody', timeoutSeconds: 60 })
@@ -199,9 +199,6 @@ describe('a connection of the API', () => {
 })
 
 describe('a subscription', () => {
-  const cursors = (messages: Message[]): number[] => messages.map(({ params }) => params!.cursor)
-  const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i)
-
   it('tells the past, then what comes, each once and in order', async () => {
     const caller = new Caller()
     for (let i = 0; i < 250; i++) caller.service.emit('message')
@@ -293,3 +290,11 @@ describe('a subscription', () => {
     expect(messages.filter(({ result }) => result !== undefined).map(({ id }) => id)).to.deep.equal(range(0, 99))
   })
 })
+
+function cursors(messages: Message[]): number[] {
+  return messages.map(({ params }) => params!.cursor)
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i)
+}

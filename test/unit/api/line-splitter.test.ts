@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { LineSplitter } from '../../../node/api/line-splitter.ts'
 
 const bytes = (text: string): Uint8Array => Buffer.from(text)

@@ -150,8 +150,8 @@ describe('the socket of the API', () => {
     const service = new FakeNode()
     service.befriend('bob')
     await service.send('bob', 'x')
-    let release: () => void = () => undefined
-    service.waiting = new Promise((resolve) => (release = resolve))
+    const { promise, resolve: release } = Promise.withResolvers<void>()
+    service.waiting = promise
     const { server } = await serve(at, service)
     const asking = await client(at)
     const wait = { messageId: 'm1', state: 'custody', timeoutSeconds: 60 } as const

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { block, CONTINUATION, displayWidth, table } from '../../../cli/layout.ts'
 
 describe('lines for people', () => {

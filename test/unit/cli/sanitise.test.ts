@@ -1,6 +1,6 @@
 /** Text from a peer at the terminal: T45. */
 import { expect } from 'chai'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { sanitiseLine, sanitiseLines, terminalSafeJson } from '../../../cli/sanitise.ts'
 
 // oxlint-disable-next-line no-control-regex -- they are what must be gone

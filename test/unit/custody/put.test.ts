@@ -1,10 +1,13 @@
 import { expect } from 'chai'
+import { MemoryLevel } from 'memory-level'
 import { verify } from '../../../node/crypto/ed25519.ts'
 import { ENVELOPE_BYTES, LEG_BYTES } from '../../../node/limits.ts'
 import { KIND, KINDS } from '../../../node/mailbox/keys.ts'
+import { createRowStore, deriveStoreKeys } from '../../../node/store/rows.ts'
 import { peerIdPublicKey } from '../../../node/wire/peer-id.ts'
+import { countingRandom } from '../../support/counting-random.ts'
 import { DAY, HOUR, member, testCid, testCopy, testMailbox, testServer, WEEK } from '../../support/custody-fixtures.ts'
-import { settle } from '../../support/manual-clock.ts'
+import { createManualClock, settle } from '../../support/manual-clock.ts'
 import { rejection } from '../../support/rejection.ts'
 
 describe('mailbox server: CLAIM and PUT', () => {
@@ -219,6 +222,30 @@ describe('mailbox server: CLAIM and PUT', () => {
       'held',
       'acknowledged',
     ])
+  })
+
+  it('works over encrypted rows, and goes on after they are opened again', async () => {
+    const level = new MemoryLevel<Uint8Array, Uint8Array>({ keyEncoding: 'view', valueEncoding: 'view' })
+    const open = () => createRowStore(level, deriveStoreKeys(new Uint8Array(32)), countingRandom('rows'))
+    const clock = createManualClock()
+    const first = open()
+    const server = await testServer({ clock, custody: { store: first } })
+    const alice = member(server, testMailbox('a'))
+    await alice.claim()
+    for (const name of ['one', 'two', 'three']) expect((await alice.put(name, 5)).status).to.equal('stored')
+    await alice.acknowledge('two')
+    const again = await server.restart({ store: open() })
+    const later = member(again, testMailbox('a'))
+    expect(again.custody.storeId).to.deep.equal(server.custody.storeId)
+    expect(again.custody.counters()).to.deep.equal(server.custody.counters())
+    expect(await later.stat('one', 'two')).to.have.deep.property('states', ['held', 'acknowledged'])
+    expect(await later.fetch())
+      .to.have.nested.property('items[1].copy')
+      .that.deep.equals(testCopy('three'))
+    await clock.advance(6 * DAY * 1000)
+    await again.custody.sweep()
+    expect(again.custody.counters()).to.include({ claims: 1, copies: 0 })
+    again.custody.stop()
   })
 
   it('asks postage for a claim, as many bits as its policy says', async () => {

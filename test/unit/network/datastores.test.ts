@@ -17,6 +17,8 @@ import { RecordingInbound, testRecord } from '../../support/recording-inbound.ts
 
 const recordKey = (fill: number): Uint8Array => concat(utf8('/kith-id/'), new Uint8Array(32).fill(fill))
 const nameOf = (key: Uint8Array): Key => new Key(datastoreKey(key), false)
+const put = (store: GuardedDatastore, key: Uint8Array, value: Uint8Array): Promise<Key> =>
+  store.put(nameOf(key), new Libp2pRecord(key, value, new Date()).serialize())
 const bytes = (text: string): Uint8Array => utf8(text)
 
 async function keysOf(store: { queryKeys: MemoryDatastore['queryKeys'] }, prefix?: string): Promise<string[]> {
@@ -131,8 +133,6 @@ describe('guarded datastore', () => {
     })
   }
 
-  const put = (store: GuardedDatastore, key: Uint8Array, value: Uint8Array): Promise<Key> =>
-    store.put(nameOf(key), new Libp2pRecord(key, value, new Date()).serialize())
   /** Keys from the nearest to this node to the farthest. */
   const byDistance = (count: number): Uint8Array[] => {
     const home = sha256(self.toMultihash().bytes)

@@ -1,0 +1,96 @@
+/**
+ * A relay and two friends who have just met, as real processes. They meet once for a whole run of tests; each test gets
+ * a copy of their homes, so it begins where friends begin and spoils nobody else's.
+ */
+import { rmSync } from 'node:fs'
+import { cp, mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { KithNodes, type KithProcess } from './kith-process.ts'
+
+export interface Friends {
+  nodes: KithNodes
+  relay: KithProcess
+  alice: KithProcess
+  bob: KithProcess
+  /** Their IDs as text. */
+  ids: { alice: string; bob: string }
+  /** Cursor of the last event of each home: what has a higher one is of the test. */
+  cursors: { alice: number; bob: number }
+}
+
+interface Met {
+  directory: string
+  listen: string
+  ids: Friends['ids']
+  cursors: Friends['cursors']
+}
+
+let met: Promise<Met> | undefined
+
+/** Copies of the friends' homes in an empty directory; nobody runs yet. Each calls the other by the first name. */
+export async function befriended(directory: string): Promise<Friends> {
+  met ??= meet()
+  const { directory: from, listen, ids, cursors } = await met
+  const nodes = new KithNodes(directory)
+  const relay = nodes.node('relay', 'relay')
+  const alice = nodes.node('alice', 'up')
+  const bob = nodes.node('bob', 'up')
+  relay.listen = listen
+  for (const { name } of [relay, alice, bob]) await cp(join(from, name), join(directory, name), { recursive: true })
+  for (const { name, passphraseFile } of [alice, bob]) await writeFile(passphraseFile, passphraseOf(name))
+  return { nodes, relay, alice, bob, ids, cursors }
+}
+
+/** Copies of the friends' homes, and all three run. */
+export async function friendsOnline(directory: string): Promise<Friends> {
+  const friends = await befriended(directory)
+  await friends.relay.start()
+  await Promise.all([friends.alice.start(), friends.bob.start()])
+  return friends
+}
+
+async function meet(): Promise<Met> {
+  const directory = await mkdtemp(join(tmpdir(), 'kith-friends-'))
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+  const nodes = new KithNodes(directory)
+  const relay = nodes.node('relay', 'relay')
+  const alice = nodes.node('alice', 'up')
+  const bob = nodes.node('bob', 'up')
+  try {
+    await relay.start()
+    const [[a], [b]] = await Promise.all([
+      alice.ask('init', '--name', 'Alice', '--relay', relay.address),
+      bob.ask('init', '--name', 'Bob', '--relay', relay.address),
+    ])
+    const ids = { alice: String(a!.id), bob: String(b!.id) }
+    await Promise.all([alice.start(), bob.start()])
+    await befriend(bob, alice, ids.bob)
+    const cursors = { alice: await lastCursor(alice), bob: await lastCursor(bob) }
+    return { directory, listen: relay.listen!, ids, cursors }
+  } finally {
+    await nodes.stopAll()
+  }
+}
+
+/** One knocks with an invite of the other, who accepts; resolves when both are friends and nothing is on its way. */
+export async function befriend(asking: KithProcess, asked: KithProcess, askingId: string): Promise<void> {
+  const { invite } = await asked.call('invite.create', {})
+  await asking.call('friend.add', { target: invite })
+  await asked.waitFor((event) => event.event === 'request' && event.id === askingId)
+  await asked.call('request.accept', { who: askingId })
+  await Promise.all([asking, asked].map((node) => node.waitFor((event) => event.event === 'friend')))
+}
+
+export async function lastCursor(node: KithProcess): Promise<number> {
+  let cursor = 0
+  for (;;) {
+    const { events, cursor: last } = await node.call('events.since', { since: cursor, limit: 500 })
+    if (events.length === 0) return cursor
+    cursor = last
+  }
+}
+
+function passphraseOf(name: string): string {
+  return `passphrase of ${name}\n`
+}
