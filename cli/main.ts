@@ -1,10 +1,22 @@
 /** The process `kith`: wires streams, signals and the real node to one run of the command line. */
-import { runtime } from '../node/index.ts'
+import type { NodeRuntime } from '../node/api/runtime.ts'
 import { EXIT } from './exit-status.ts'
 import { runCli } from './run.ts'
 
 /** A launcher forwards what the terminal has sent to both already: a second signal this soon is the first. */
 const SAME_SIGNAL_MS = 500
+
+/** The node is loaded when a command has to be one: most commands only talk to the node that runs, and are quick. */
+async function load(): Promise<NodeRuntime> {
+  return (await import('../node/index.ts')).runtime
+}
+
+const runtime: NodeRuntime = {
+  hasIdentity: async (home) => await (await load()).hasIdentity(home),
+  createIdentity: async (options) => await (await load()).createIdentity(options),
+  openNode: async (options) => await (await load()).openNode(options),
+  changePassphrase: async (options) => await (await load()).changePassphrase(options),
+}
 
 const interruption = new AbortController()
 let since = 0

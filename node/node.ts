@@ -184,6 +184,7 @@ export class KithNode implements NodeService {
     }
     await this.#self.renew(this.#journal, random, Math.floor(this.#time.now()))
     await network.start(inbound)
+    this.#pool.start()
     if (this.#options.profile !== 'light') network.subscribe([topicOf(this.#self.id, this.#options.bucketBits)])
     this.#reader.setServers(this.#options.relays)
     await this.#friendship.start()

@@ -47,10 +47,17 @@ interface Entry {
 export class ServerPool {
   readonly #init: ServerPoolInit
   readonly #entries = new Map<string, Entry>()
+  #started = false
   #stopped = false
 
   constructor(init: ServerPoolInit) {
     this.#init = init
+  }
+
+  /** Begins to dial: the network is there. Before, who needs a link waits, and no back-off grows. */
+  start(): void {
+    this.#started = true
+    for (const entry of this.#entries.values()) this.#dial(entry)
   }
 
   /** Keeps a link to `address` until the returned function is called. A living link is told at once. */
@@ -129,7 +136,7 @@ export class ServerPool {
   }
 
   #dial(entry: Entry): void {
-    if (entry.dialling || entry.retry || !this.#isLive(entry)) return
+    if (!this.#started || entry.dialling || entry.retry || !this.#isLive(entry)) return
     entry.dialling = true
     this.#connect(entry)
       .catch((error: unknown) => {
