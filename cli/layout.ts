@@ -29,12 +29,6 @@ export function padEnd(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - displayWidth(text)))
 }
 
-/** Cuts to a width; what was cut is shown by `…`. */
-export function truncate(text: string, width: number): string {
-  if (displayWidth(text) <= width) return text
-  return `${takeWidth(text, width - 1)}…`
-}
-
 function takeWidth(text: string, width: number): string {
   let taken = ''
   let used = 0

@@ -9,7 +9,7 @@ import { UsageError } from '../../node/errors.ts'
 import { type ConfigFlags, loadConfig } from '../configuration.ts'
 import { type Context, homeOf } from '../context.ts'
 import { EventTeller } from '../event-lines.ts'
-import { InterruptedError, OutputClosedError } from '../exit-status.ts'
+import { EXIT, type ExitStatus, OutputClosedError } from '../exit-status.ts'
 import { alreadyRunning, join, localClient, noIdentity, openWhenFree } from '../node-session.ts'
 import { readPassphrase } from '../passphrase.ts'
 import { sanitiseLine } from '../sanitise.ts'
@@ -58,7 +58,8 @@ function addNetworkOptions(command: Command): Command {
     .option('--log-level <level>', 'error, warn, info, debug or trace')
 }
 
-async function run(context: Context, role: NodeRole, options: RunOptions): Promise<void> {
+/** `SIGTERM` and `SIGHUP` are the ordinary end of a node, `SIGINT` is an interruption. */
+async function run(context: Context, role: NodeRole, options: RunOptions): Promise<ExitStatus> {
   const home = homeOf(context, role)
   await checkHome(context, home, role)
   const config = await loadConfig(context, role, flagsOf(options), options.config)
@@ -77,6 +78,7 @@ async function run(context: Context, role: NodeRole, options: RunOptions): Promi
     context.lockWaitMs * PATIENCE,
   )
   await serve(context, home, role, opened as RunningNode)
+  return context.signal.reason === 'SIGINT' ? EXIT.interrupted : EXIT.done
 }
 
 async function checkHome(context: Context, home: string, role: NodeRole): Promise<void> {
@@ -97,7 +99,7 @@ function flagsOf({ relay, ...options }: RunOptions): ConfigFlags {
   return { ...flags, relays: relay }
 }
 
-/** Serves until a signal; `SIGTERM` and `SIGHUP` are the ordinary end, `SIGINT` an interruption. */
+/** Serves until a signal. */
 async function serve(context: Context, home: string, role: NodeRole, running: RunningNode): Promise<void> {
   const server = new ApiServer({ service: running.service, role })
   const since = running.service.lastCursor()
@@ -110,7 +112,6 @@ async function serve(context: Context, home: string, role: NodeRole, running: Ru
     await server.close(STOP_GRACE_MS)
     await running.stop()
   }
-  if (context.signal.reason === 'SIGINT') throw new InterruptedError()
 }
 
 async function tellReady({ out }: Context, ready: NodeReady): Promise<void> {

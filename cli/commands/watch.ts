@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { KithError, NetworkError } from '../../node/errors.ts'
 import type { Context } from '../context.ts'
 import { EventTeller } from '../event-lines.ts'
+import { EXIT, type ExitStatus, InterruptedError } from '../exit-status.ts'
 import { withNode } from '../node-session.ts'
 import { type Runner, wholeNumber } from './command.ts'
 
@@ -14,7 +15,7 @@ export function addWatchCommand(program: Command, runner: Runner): void {
     .action(runner.action(watch))
 }
 
-async function watch(context: Context, options: { since?: number }): Promise<void> {
+async function watch(context: Context, options: { since?: number }): Promise<ExitStatus> {
   let cursor = options.since
   await withNode(context, { network: true }, async ({ api }) => {
     const teller = new EventTeller(context.out, api)
@@ -27,7 +28,11 @@ async function watch(context: Context, options: { since?: number }): Promise<voi
       if (error instanceof KithError && error.code === 'NODE_GONE') throw nodeGone(cursor)
       throw error
     }
+  }).catch((error: unknown) => {
+    // Whoever watches ends it so; there is nothing to tell.
+    if (!(error instanceof InterruptedError)) throw error
   })
+  return EXIT.interrupted
 }
 
 function nodeGone(cursor: number | undefined): NetworkError {

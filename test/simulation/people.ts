@@ -17,7 +17,7 @@ import { createSelf } from '../../node/friendship/self.ts'
 import { KithNode, type NodeOptions } from '../../node/node.ts'
 import type { Ports } from '../../node/ports.ts'
 import { KithRelay, type RelayOptions } from '../../node/relay.ts'
-import type { SimNode, World } from './world.ts'
+import type { SimNode, SimPorts, World } from './world.ts'
 
 const CHEAP_CLAIM_BITS = 4
 const INVITE_SECONDS = 7 * 86_400
@@ -26,21 +26,42 @@ export type Person = SimNode<KithNode>
 export type Relay = SimNode<KithRelay>
 
 /** Starts a relay; claims cost little there, as minting takes real time, unless `options.policy` says otherwise. */
-export function startRelay(world: World, name: string, options: Partial<RelayOptions> = {}): Promise<Relay> {
+export function startRelay(
+  world: World,
+  name: string,
+  options: Partial<RelayOptions> = {},
+  hooks: Hooks<KithRelay> = {},
+): Promise<Relay> {
   const signingSeed = sha256(utf8(`relay ${name} in world ${world.seed}`))
   return world.start(name, async (ports) => {
     const network = ports.createNetwork(signingSeed)
     const policy = { claimBits: CHEAP_CLAIM_BITS, ...options.policy }
-    const relay = await KithRelay.open({ ...ports, network }, { signingSeed, ...options, policy })
+    const dressed = hooks.ports?.({ ...ports, network }) ?? { ...ports, network }
+    const relay = await KithRelay.open(dressed, { signingSeed, ...options, policy })
+    hooks.opened?.(relay)
     await relay.start()
     return relay
   })
 }
 
+/** What a test does to a node in each of its lives. */
+export interface Hooks<T> {
+  /** The ports that the node gets in place of the simulated ones. */
+  ports?: (ports: SimPorts) => SimPorts
+  /** Called when it has read its disk and does nothing yet. */
+  opened?: (node: T) => void
+}
+
 /** Starts a person's node, which makes its identity in its first life. Its name is also what the person is called. */
-export function startPerson(world: World, name: string, options: NodeOptions): Promise<Person> {
+export function startPerson(
+  world: World,
+  name: string,
+  options: NodeOptions,
+  hooks: Hooks<KithNode> = {},
+): Promise<Person> {
   return world.start(name, async (ports) => {
-    const node = await openOrCreate(ports, name, options)
+    const node = await openOrCreate(hooks.ports?.(ports) ?? ports, name, options)
+    hooks.opened?.(node)
     await node.start()
     return node
   })

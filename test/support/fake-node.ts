@@ -17,7 +17,7 @@ import {
   type RelayCounters,
   type RequestView,
 } from '../../node/api/service.ts'
-import { NetworkError, StoreError, UsageError } from '../../node/errors.ts'
+import { StoreError, UsageError } from '../../node/errors.ts'
 
 /** When everything in a fake node happens. */
 export const FAKE_NOW = Date.UTC(2026, 10, 21, 9, 56)
@@ -311,9 +311,4 @@ export class FakeRuntime implements NodeRuntime {
     }
     home.passphrase = options.new
   }
-}
-
-/** An error as a node may throw it. */
-export function unreachable(): NetworkError {
-  return new NetworkError('UNREACHABLE', 'no relay answers')
 }

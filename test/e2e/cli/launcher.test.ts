@@ -85,13 +85,6 @@ describe('the launcher', () => {
     })
   }
 
-  function finish(child: ChildProcess): Promise<Result> {
-    let [stdout, stderr] = ['', '']
-    child.stdout!.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
-    child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
-    return new Promise((done) => child.on('close', (status, signal) => done({ status, signal, stdout, stderr })))
-  }
-
   const run = async (parts: Parameters<typeof install>[0], isOld: boolean, args: string[]): Promise<Result> =>
     finish(start(await install(parts), isOld, args))
 
@@ -171,4 +164,11 @@ function isAlive(pid: number): boolean {
   } catch {
     return false
   }
+}
+
+function finish(child: ChildProcess): Promise<Result> {
+  let [stdout, stderr] = ['', '']
+  child.stdout!.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
+  child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  return new Promise((done) => child.on('close', (status, signal) => done({ status, signal, stdout, stderr })))
 }

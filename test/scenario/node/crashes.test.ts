@@ -1,0 +1,160 @@
+/**
+ * Crashes at every call of Store and Network (T24): before and after it, at the sender and at the reader, from the first
+ * word to the last receipt and all through a friend request. Nothing that was reported is lost, nothing is shown twice, no
+ * message key seals two payloads.
+ */
+import { expect } from 'chai'
+import { SECOND } from '../../simulation/engine.ts'
+import type { CrashSide } from '../../simulation/incarnation.ts'
+import type { Person } from '../../simulation/people.ts'
+import { CrashedError } from '../../simulation/world.ts'
+import type { KithNode } from '../../../node/node.ts'
+import {
+  createVillage,
+  expectForwardStates,
+  expectKeysUsedOnce,
+  expectWholeLog,
+  eventsOf,
+  expectWholeTalk,
+  type Sent,
+  untilRest,
+  type Village,
+} from './village.ts'
+
+/** Does what is not done yet; after a crash the node is started again and looks again. */
+async function persevere<R>({ world }: Village, person: Person, action: (it: KithNode) => Promise<R>): Promise<R> {
+  for (;;) {
+    try {
+      return await person.do(action)
+    } catch (error) {
+      if (!(error instanceof CrashedError)) throw error
+      await world.restart(person.name)
+    }
+  }
+}
+
+/** As the world's, and whoever crashed meanwhile is started again. */
+async function eventually(village: Village, question: () => Promise<boolean>): Promise<void> {
+  const { world, alice, bob } = village
+  await world.eventually(async () => {
+    for (const { isUp, name } of [alice, bob]) if (!isUp) world.revive(name)
+    return alice.isBooted && bob.isBooted && (await question())
+  })
+}
+
+async function sayOnce(village: Village, from: Person, to: Person, text: string): Promise<Sent> {
+  return persevere(village, from, async (it) => {
+    const history = await it.history({ who: to.name, limit: 1000 })
+    const place = history.findIndex((entry) => entry.text === text)
+    const after = history.slice(0, place < 0 ? undefined : place).map((entry) => entry.messageId)
+    const messageId = history[place]?.messageId ?? (await it.send(to.name, text)).messageId
+    return { from: from.name, text, messageId, after }
+  })
+}
+
+async function has(person: Person, who: Person, text: string): Promise<boolean> {
+  return (await person.it.history({ who: who.name, limit: 1000 })).some((entry) => entry.text === text)
+}
+
+/** Two texts there, an answer back, until all are at rest. */
+async function talk(village: Village): Promise<Sent[]> {
+  const { alice, bob } = village
+  const sent = [await sayOnce(village, alice, bob, 'one'), await sayOnce(village, alice, bob, 'two')]
+  await eventually(village, () => has(bob, alice, 'two'))
+  sent.push(await sayOnce(village, bob, alice, 'three'))
+  await eventually(village, () => has(alice, bob, 'three'))
+  await untilAllRest(village)
+  return sent
+}
+
+async function untilAllRest(village: Village): Promise<void> {
+  await eventually(village, async () => {
+    const { alice, bob } = village
+    return (await alice.it.status()).unacknowledged + (await bob.it.status()).unacknowledged === 0
+  })
+  await untilRest(village)
+}
+
+/** alice invites, bob asks, alice accepts, bob's node greets. */
+async function meet(village: Village): Promise<void> {
+  const { alice, bob } = village
+  const { invite } = await persevere(village, alice, async (it) => {
+    const [known] = await it.invites()
+    return known ?? (await it.createInvite({ lifetimeSeconds: 86_400, uses: 1 }))
+  })
+  await persevere(village, bob, async (it) => {
+    if ((await it.friends()).length === 0) await it.add({ target: invite, petname: 'alice' })
+  })
+  await eventually(village, async () => (await alice.it.requests()).length === 1)
+  await persevere(village, alice, async (it) => {
+    if ((await it.requests()).length === 1) await it.accept('bob', 'bob')
+  })
+  await eventually(village, async () => {
+    const states = [...(await alice.it.friends()), ...(await bob.it.friends())].map(({ state }) => state)
+    return states.join() === 'friend,friend'
+  })
+}
+
+async function expectSound(village: Village, sent: Sent[]): Promise<void> {
+  const { alice, bob } = village
+  await expectWholeTalk(village, sent)
+  for (const [one, other] of [
+    [alice, bob],
+    [bob, alice],
+  ] as const) {
+    await expectKeysUsedOnce(village, one, other)
+    await expectWholeLog(village, one)
+    expectForwardStates(await eventsOf(one))
+    const friends = (await eventsOf(one)).filter(({ event }) => event === 'friend')
+    expect(friends, `${one.name} made friends`).to.have.lengthOf(1)
+  }
+}
+
+const POINTS: readonly (readonly [who: 'alice' | 'bob', side: CrashSide])[] = [
+  ['alice', 'before'],
+  ['alice', 'after'],
+  ['bob', 'before'],
+  ['bob', 'after'],
+]
+
+/** The calls of a person while a story runs without a crash. */
+async function callsOf(
+  seed: number,
+  friends: boolean,
+  story: (village: Village) => Promise<unknown>,
+): Promise<Record<'alice' | 'bob', [number, number]>> {
+  const village = await createVillage(seed, { friends })
+  const { alice, bob } = village
+  const before = [alice.calls, bob.calls] as const
+  await story(village)
+  return { alice: [before[0] + 1, alice.calls], bob: [before[1] + 1, bob.calls] }
+}
+
+describe('crashes', () => {
+  for (const [who, side] of POINTS) {
+    it(`T24 ${who}'s node crashes ${side} each call of a talk`, async function () {
+      this.timeout(60_000)
+      const [first, last] = (await callsOf(1, true, talk))[who]
+      expect(last - first).to.be.greaterThan(10)
+      for (let call = first; call <= last; call++) {
+        const village = await createVillage(1)
+        village.world.crashAt(who, call, side)
+        const sent = await talk(village)
+        await village.world.pass(5 * SECOND)
+        await expectSound(village, sent)
+      }
+    })
+
+    it(`T24 ${who}'s node crashes ${side} each call of a friend request`, async function () {
+      this.timeout(60_000)
+      const [first, last] = (await callsOf(2, false, meet))[who]
+      expect(last - first).to.be.greaterThan(10)
+      for (let call = first; call <= last; call++) {
+        const village = await createVillage(2, { friends: false })
+        village.world.crashAt(who, call, side)
+        await meet(village)
+        await expectSound(village, await talk(village))
+      }
+    })
+  }
+})
