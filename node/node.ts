@@ -260,7 +260,7 @@ export class KithNode implements NodeService {
     throw new UsageError('WRONG_ROLE', 'this node is no relay')
   }
 
-  async createInvite({ lifetimeSeconds }: { lifetimeSeconds: number; uses: number }): Promise<InviteView> {
+  async createInvite({ lifetimeSeconds, uses }: { lifetimeSeconds: number; uses: number }): Promise<InviteView> {
     if (this.#options.relays.length === 0) {
       throw new UsageError('NO_RELAY', 'without a relay nobody can knock', {
         hint: 'add one: `kith config set relays ADDRESS`, then start again',
@@ -271,6 +271,7 @@ export class KithNode implements NodeService {
       pin: this.#self.head,
       relays: [...this.#options.relays],
       lifetimeSeconds,
+      uses,
     })
     return this.#inviteView(own)
   }

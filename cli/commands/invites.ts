@@ -13,7 +13,7 @@ export function addInviteCommands(program: Command, runner: Runner): void {
     .command('invite')
     .description('make a link that lets others knock')
     .option('--expires <duration>', 'how long it lives (default 7d)', duration)
-    .option('--uses <number>', 'requests that it takes', wholeNumber(1, MAX_REQUESTS_PER_INVITE))
+    .option('--uses <number>', 'friends that it can make (default 1)', wholeNumber(1, MAX_REQUESTS_PER_INVITE))
     .option('--qr', 'show it as a QR code too')
     .action(runner.action(create))
   invite

@@ -146,7 +146,7 @@ export const METHODS = {
     needs: 'node',
     params: z.strictObject({
       expiresInSeconds: z.number().int().min(60).default(DEFAULT_INVITE_SECONDS),
-      uses: z.number().int().min(1).max(MAX_REQUESTS_PER_INVITE).default(MAX_REQUESTS_PER_INVITE),
+      uses: z.number().int().min(1).max(MAX_REQUESTS_PER_INVITE).default(1),
     }),
     result: invite,
     run: async ({ service }, { expiresInSeconds, uses }) =>

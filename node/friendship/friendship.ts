@@ -615,8 +615,7 @@ export class Friendship {
     }
     this.#put(tx, changed)
     this.#delivering.openChannel(tx, contact.id, { session, secrets, relays: request.request.relays })
-    // an invite is for one friend
-    this.invites.remove(tx, inviteId)
+    this.invites.useUp(tx, inviteId)
     tx.afterCommit(() => {
       this.#init.directory.pin(contact.id, record.head, record.bytes)
       this.#dispatchReply(changed)

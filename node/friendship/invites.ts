@@ -24,6 +24,9 @@ export interface OwnInvite {
   createdAt: number
   /** Requests that came through it. */
   used: number
+  /** Friends that may be made with it, and that were. */
+  uses: number
+  accepted: number
 }
 
 export interface InvitesInit {
@@ -45,6 +48,8 @@ const row = struct({
   readerSeed: [3, bytes(32)],
   createdAt: [4, uint()],
   used: [5, uint()],
+  uses: [6, uint(limits.MAX_REQUESTS_PER_INVITE)],
+  accepted: [7, uint(limits.MAX_REQUESTS_PER_INVITE)],
 })
 
 export class Invites {
@@ -74,7 +79,13 @@ export class Invites {
   }
 
   /** @throws UsageError `TOO_MANY` when 64 are alive */
-  async create(init: { id: Uint8Array; pin: Head; relays: string[]; lifetimeSeconds: number }): Promise<OwnInvite> {
+  async create(init: {
+    id: Uint8Array
+    pin: Head
+    relays: string[]
+    lifetimeSeconds: number
+    uses: number
+  }): Promise<OwnInvite> {
     if (this.#own.size >= limits.MAX_LIVE_INVITES) {
       throw new UsageError('TOO_MANY', `${limits.MAX_LIVE_INVITES} invites are alive already`, {
         hint: 'revoke one with `kith invite revoke`',
@@ -88,7 +99,7 @@ export class Invites {
       relays: init.relays.slice(0, 2),
       expires,
     })
-    const own = { inviteId: random.bytes(8), invite, readerSeed, createdAt: clock.now(), used: 0 }
+    const own = { inviteId: random.bytes(8), invite, readerSeed, createdAt: clock.now(), used: 0, uses: init.uses, accepted: 0 }
     const tx = new Transaction()
     this.put(tx, own)
     await this.#init.journal.commit(tx)
@@ -108,6 +119,14 @@ export class Invites {
 
   find(inviteId: Uint8Array): OwnInvite | undefined {
     return this.#own.get(toHex(inviteId))
+  }
+
+  /** A request that came through it was accepted: with the last use it ends. */
+  useUp(tx: Transaction, inviteId: Uint8Array): void {
+    const own = this.find(inviteId)
+    if (!own) return
+    if (own.accepted + 1 >= own.uses) this.remove(tx, inviteId)
+    else this.put(tx, { ...own, accepted: own.accepted + 1 })
   }
 
   /** Gives an invite up here and at the relays, once the transaction is committed. */

@@ -14,7 +14,7 @@ import { ForgedError } from '../errors.ts'
 export const HEADER_BYTES = 1301
 export const PIECE_TYPE = { none: 0, encapsulationKey: 1, ciphertext: 2 } as const
 /** Tag counter and serials end here, so that no friend can bring ours to their end. */
-const MAX_HEADER_COUNTER = 2 ** 48
+export const MAX_HEADER_COUNTER = 2 ** 48
 const PIECE_BYTES = [0, KEM_PUBLIC_BYTES, KEM_CIPHERTEXT_BYTES]
 
 export interface HeaderPiece {
@@ -42,6 +42,9 @@ export interface RatchetHeader {
 
 /** @throws RangeError when a part has not its length (the caller's mistake) */
 export function encodeHeader(header: RatchetHeader): Uint8Array {
+  for (const counter of [header.tagCounter, header.serial, header.highestSerialOpened]) {
+    if (counter > MAX_HEADER_COUNTER) throw new RangeError(`expected a counter of at most 2^48, got ${counter}`)
+  }
   const piece = header.piece
   if (piece && (piece.type === PIECE_TYPE.none || piece.bytes.length !== PIECE_BYTES[piece.type])) {
     throw new RangeError(`expected a piece of its type's length, got ${piece.bytes.length} bytes of type ${piece.type}`)

@@ -66,7 +66,8 @@ async function meet(): Promise<Met> {
     const ids = { alice: String(a!.id), bob: String(b!.id) }
     await Promise.all([alice.start(), bob.start()])
     await befriend(bob, alice, ids.bob)
-    const cursors = { alice: await lastCursor(alice), bob: await lastCursor(bob) }
+    const [first, second] = await Promise.all([alice.log(), bob.log()])
+    const cursors = { alice: Number(first.at(-1)!.cursor), bob: Number(second.at(-1)!.cursor) }
     return { directory, listen: relay.listen!, ids, cursors }
   } finally {
     await nodes.stopAll()
@@ -80,15 +81,6 @@ export async function befriend(asking: KithProcess, asked: KithProcess, askingId
   await asked.waitFor((event) => event.event === 'request' && event.id === askingId)
   await asked.call('request.accept', { who: askingId })
   await Promise.all([asking, asked].map((node) => node.waitFor((event) => event.event === 'friend')))
-}
-
-export async function lastCursor(node: KithProcess): Promise<number> {
-  let cursor = 0
-  for (;;) {
-    const { events, cursor: last } = await node.call('events.since', { since: cursor, limit: 500 })
-    if (events.length === 0) return cursor
-    cursor = last
-  }
 }
 
 function passphraseOf(name: string): string {

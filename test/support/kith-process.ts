@@ -9,7 +9,8 @@ import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type ApiClient, connectToNode } from '../../node/api/client.ts'
-import type { MethodName, MethodParams, MethodResult } from '../../node/api/methods.ts'
+import type { EventView, MethodName, MethodParams, MethodResult } from '../../node/api/methods.ts'
+import { NetworkError } from '../../node/errors.ts'
 
 const CHECKOUT = resolve(import.meta.dirname, '../..')
 const LAUNCHER = join(CHECKOUT, 'cli/kith.cjs')
@@ -215,11 +216,33 @@ export class KithProcess {
     return await this.#process!.waitFor(fits, timeoutMs)
   }
 
-  /** Calls the running node over its socket. @throws KithError as the node says, `NO_NODE` when none runs */
+  /** Calls the running node over its socket. @throws KithError as the node says, `NODE_GONE` when it ends or none runs */
   async call<M extends MethodName>(method: M, params: MethodParams<M>): Promise<MethodResult<M>> {
-    this.#client ??= await connectToNode(this.home, this.#environment({}))
-    if (!this.#client) throw new Error(`no node runs on ${this.home}`)
-    return await this.#client.call(method, params)
+    const client = await this.#connect()
+    return await client.call(method, params)
+  }
+
+  /** The first event of the log, over all lives of this home, that fits; waits for it. @throws Error when time is over */
+  async logged(fits: (event: Json) => boolean, timeoutMs = TIMEOUT_MS): Promise<Json> {
+    const client = await this.#connect()
+    const signal = AbortSignal.timeout(timeoutMs)
+    for await (const told of client.events(0, signal)) {
+      if ('lagged' in told) continue
+      const event = flat(told)
+      if (fits(event)) return event
+    }
+    throw new Error(`the log of ${this.name} does not hold what was waited for: ${fits.toString()}`)
+  }
+
+  /** All events of this home after a cursor. */
+  async log(since = 0): Promise<Json[]> {
+    const all: Json[] = []
+    for (let cursor = since; ; ) {
+      const page = await this.call('events.since', { since: cursor, limit: 500 })
+      if (page.events.length === 0) return all
+      all.push(...page.events.map(flat))
+      cursor = page.cursor
+    }
   }
 
   /** Runs one command on this home with `--json`. */
@@ -265,6 +288,12 @@ export class KithProcess {
     return process
   }
 
+  async #connect(): Promise<ApiClient> {
+    this.#client ??= await connectToNode(this.home, this.#environment({}))
+    if (!this.#client) throw new NetworkError('NODE_GONE', `no node runs on ${this.home}`)
+    return this.#client
+  }
+
   async #spawn(args: string[], options: CommandOptions = {}): Promise<ChildProcess> {
     await mkdir(this.#directory, { recursive: true })
     await writeFile(this.passphraseFile, `passphrase of ${this.name}\n`, { mode: 0o600, flag: 'wx' }).catch(
@@ -290,6 +319,11 @@ export class KithProcess {
       ...more,
     }
   }
+}
+
+/** An event as the command line prints it. */
+function flat({ cursor, event, at, detail }: EventView): Json {
+  return { ...detail, cursor, event, at }
 }
 
 /** A port of the loopback interface on which nobody listens. */
