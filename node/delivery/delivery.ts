@@ -33,7 +33,15 @@ import type { DeliveryInit, Draft } from './contract.ts'
 import { Inbox, type InboundMail } from './inbox.ts'
 import { Transaction } from './journal.ts'
 import { KeyedQueue } from '../keyed-queue.ts'
-import { deleteEntry, type OutboxEntry, putBody, putEntry, readBody } from './outbox.ts'
+import {
+  deleteEntry,
+  OUTBOX_STATES,
+  type OutboxEntry,
+  type OutboxState,
+  putBody,
+  putEntry,
+  readBody,
+} from './outbox.ts'
 import { Sealer } from './sealer.ts'
 import type { SessionState } from '../session/session-state.ts'
 
@@ -145,9 +153,9 @@ export class Delivery {
   }
 
   /** Where a message is, while it has not left the outbox. */
-  stateOf(friend: Uint8Array, messageId: Uint8Array): (typeof STATE_NAMES)[number] | undefined {
+  stateOf(friend: Uint8Array, messageId: Uint8Array): OutboxState | undefined {
     const entry = findEntry(this.#channels.get(toHex(friend)), messageId)
-    return entry && STATE_NAMES[entry.state]
+    return entry && OUTBOX_STATES[entry.state]
   }
 
   /** Whether something for this friend lies neither at a relay nor was handed to anybody on gossip. */
@@ -263,7 +271,7 @@ export class Delivery {
       const changed = change(old)
       const entry = { ...changed, state: Math.max(old.state, this.#stateReached(channel, changed)) }
       const tx = new Transaction()
-      if (entry.type === PAYLOAD_TYPE.receipt && entry.state === STATE_NAMES.indexOf('custody')) {
+      if (entry.type === PAYLOAD_TYPE.receipt && entry.state === OUTBOX_STATES.indexOf('custody')) {
         deleteEntry(tx, channel.friend, number)
         tx.afterCommit(() => channel.entries.delete(number))
       } else {
@@ -272,7 +280,7 @@ export class Delivery {
         if (entry.state !== old.state && entry.type === PAYLOAD_TYPE.text) {
           tx.event('state', {
             messageId: toHex(entry.messageId),
-            state: STATE_NAMES[entry.state]!,
+            state: OUTBOX_STATES[entry.state]!,
             receipts: entry.receipts.length,
           })
         }
@@ -283,8 +291,8 @@ export class Delivery {
 
   #stateReached(channel: Channel, entry: OutboxEntry): number {
     const wanted = Math.min(limits.MAX_CUSTODY_RELAYS, channel.relays.length)
-    if (wanted > 0 && entry.receipts.length >= wanted) return STATE_NAMES.indexOf('custody')
-    return entry.receipts.length > 0 || entry.published > 0 ? STATE_NAMES.indexOf('sent') : 0
+    if (wanted > 0 && entry.receipts.length >= wanted) return OUTBOX_STATES.indexOf('custody')
+    return entry.receipts.length > 0 || entry.published > 0 ? OUTBOX_STATES.indexOf('sent') : 0
   }
 
   /** Messages that were written before there was a session are sealed in the first one. */
@@ -503,8 +511,6 @@ export class Delivery {
     })
   }
 }
-
-const STATE_NAMES = ['queued', 'sent', 'custody'] as const
 
 function laneName(channel: Channel, lane: Lane): string {
   return `${channel.key}/${toHex(lane.id)}`

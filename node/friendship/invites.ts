@@ -99,7 +99,15 @@ export class Invites {
       relays: init.relays.slice(0, 2),
       expires,
     })
-    const own = { inviteId: random.bytes(8), invite, readerSeed, createdAt: clock.now(), used: 0, uses: init.uses, accepted: 0 }
+    const own = {
+      inviteId: random.bytes(8),
+      invite,
+      readerSeed,
+      createdAt: clock.now(),
+      used: 0,
+      uses: init.uses,
+      accepted: 0,
+    }
     const tx = new Transaction()
     this.put(tx, own)
     await this.#init.journal.commit(tx)
