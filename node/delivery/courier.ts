@@ -16,11 +16,14 @@ import type { ConnectedServer, ServerPool } from './server-pool.ts'
 
 /** Something to put: an envelope or a leg. */
 export interface Parcel {
-  /** Names it for `stored`. */
-  id: number
   bytes: Uint8Array
   /** Seconds: when the server may drop it. */
   expires: number
+  /**
+   * The server signed for these bytes (`receipt` is an encoded `signedBody`, empty when the reader has them already);
+   * resolves when that is on the disk.
+   */
+  stored(server: Uint8Array, receipt: Uint8Array): Promise<void>
 }
 
 /** A mailbox of somebody else's that this node may write to. */
@@ -32,8 +35,6 @@ export interface Consignment {
   keysAt(server: Uint8Array): { writer: Ed25519KeyPair; reader: Ed25519KeyPair; copyKey: Uint8Array }
   /** What this server has not signed for, oldest first, at most `limit`. */
   pending(server: Uint8Array, limit: number): Promise<Parcel[]>
-  /** The server signed for a parcel (`receipt` is an encoded `signedBody`, empty when the reader has it already); resolves when that is on the disk. */
-  stored(server: Uint8Array, id: number, receipt: Uint8Array): Promise<void>
 }
 
 export interface CourierInit {
@@ -66,7 +67,10 @@ class Route {
   #running = false
   #again = false
   #closed = false
+  /** The server said when to come again: nothing is tried before, unless there is better news. */
+  #held = false
   #timer: Timer | undefined
+  #claiming: Promise<unknown> | undefined
 
   constructor(init: CourierInit, consignment: Consignment, address: string) {
     this.#init = init
@@ -79,6 +83,7 @@ class Route {
   nudge(): void {
     if (this.#closed) return
     this.#again = true
+    if (this.#held) return
     if (this.#end) this.#run()
     else this.#connect()
   }
@@ -86,6 +91,7 @@ class Route {
   /** The friend or the server was heard of: waiting makes no sense any more. */
   hurry(): void {
     this.#backoff.reset()
+    this.#held = false
     this.nudge()
   }
 
@@ -102,6 +108,7 @@ class Route {
       connected: (server) => {
         this.#server = server
         this.#backoff.reset()
+        this.#held = false
         this.#again = true
         // `use` may call before it returned what ends it
         this.#run()
@@ -123,10 +130,16 @@ class Route {
       .then((waitMs) => {
         this.#running = false
         this.#timer?.cancel()
-        if (waitMs !== undefined) this.#timer = this.#init.clock.after(waitMs, () => this.nudge())
+        if (this.#closed) return
+        if (waitMs !== undefined) this.#timer = this.#init.clock.after(waitMs, () => this.#retry())
         else if (this.#again) this.#run()
         else this.#timer = this.#init.clock.after(IDLE_MS, () => this.#disconnectIdle())
       }, noFailure)
+  }
+
+  #retry(): void {
+    this.#held = false
+    this.nudge()
   }
 
   #disconnectIdle(): void {
@@ -145,9 +158,14 @@ class Route {
       if (parcels.length === 0) return undefined
       const waits = await Promise.all(parcels.map((parcel) => this.#put(server, parcel)))
       const wait = Math.max(...waits.map((ms) => ms ?? 0))
-      if (wait > 0) return wait
+      if (wait > 0) {
+        this.#held = true
+        return wait
+      }
       this.#backoff.reset()
     }
+    // the link broke on the way: what is left goes on the next one
+    this.#again = true
     return undefined
   }
 
@@ -162,16 +180,20 @@ class Route {
     let result = await server.client.put(put)
     if (result.status === 'unclaimed') {
       const until = Math.floor(this.#init.protocolTime()) + 90 * DAY
-      await server.client.claim({ kind, writer, reader, until })
+      // a claim costs postage: one for all parcels that found nobody
+      this.#claiming ??= server.client.claim({ kind, writer, reader, until }).finally(() => {
+        this.#claiming = undefined
+      })
+      await this.#claiming
       result = await server.client.put(put)
     }
     if (result.status === 'stored') {
-      await this.#consignment.stored(server.peerId, parcel.id, encode(signedBody, result.signed))
+      await parcel.stored(server.peerId, encode(signedBody, result.signed))
       return undefined
     }
     if (result.status === 'acknowledged') {
       // the reader has it, as its own signature shows; the receipt end to end will come
-      await this.#consignment.stored(server.peerId, parcel.id, NO_RECEIPT)
+      await parcel.stored(server.peerId, NO_RECEIPT)
       return undefined
     }
     if (result.status === 'full' || result.status === 'busy')

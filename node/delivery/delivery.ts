@@ -69,6 +69,7 @@ export class Delivery {
     this.#inbox = new Inbox(init, {
       acknowledged: (tx, channel, ids) => this.#acknowledged(tx, channel, ids),
       heard: (channel) => this.#heard(channel),
+      confirmed: (channel) => this.#sealWaiting(channel),
       receiptDue: (channel) => this.#scheduleReceipt(channel),
     })
   }
@@ -80,6 +81,7 @@ export class Delivery {
       this.#channels.set(channel.key, channel)
       for (const lane of channel.lanes) this.#openLane(channel, lane)
       if (channel.receiptsDue.length > 0) this.#scheduleReceipt(channel)
+      this.#sealWaiting(channel)
     }
     this.#scheduleSweep()
   }
@@ -132,6 +134,10 @@ export class Delivery {
       this.#receiptTimers.get(channel.key)?.cancel()
       this.#receiptTimers.delete(channel.key)
       for (const lane of channel.lanes) this.#closeLane(channel, lane)
+      // what is still under way for them finds nothing to write about
+      channel.lanes = []
+      channel.entries.clear()
+      channel.receiptsDue = []
     })
   }
 
@@ -208,11 +214,11 @@ export class Delivery {
   }
 
   async #sendDraft(channel: Channel, draft: Draft): Promise<{ messageId: Uint8Array }> {
-    const { journal, clock } = this.#init
+    const { journal, protocolTime } = this.#init
     const tx = new Transaction()
     const { messageId, encoded, riding } = this.#sealer.payload(channel, draft)
     const number = channel.nextNumber++
-    const created = Math.floor(clock.now() / 1000)
+    const created = Math.floor(protocolTime())
     let entry: OutboxEntry = {
       number,
       messageId,
@@ -295,13 +301,18 @@ export class Delivery {
     return entry.receipts.length > 0 || entry.published > 0 ? OUTBOX_STATES.indexOf('sent') : 0
   }
 
-  /** Messages that were written before there was a session are sealed in the first one. */
+  /**
+   * Messages that were written before there was a session are sealed in the first one; what lies in another session moves
+   * to one that the friend is known to hold.
+   */
   #sealWaiting(channel: Channel): void {
     this.exclusively(channel.friend, async () => {
       for (const entry of channel.entries.values()) {
         const { lane } = entry
         const isSealed = lane !== undefined && channel.lanes.some((known) => equal(known.id, lane))
-        if (!isSealed || this.#isDead(entry)) await this.#sealAgain(channel, entry)
+        const sending = sendingLane(channel)
+        const isBetter = sending?.session.confirmed === 1 && lane !== undefined && !equal(sending.id, lane)
+        if (!isSealed || isBetter || this.#isDead(entry)) await this.#sealAgain(channel, entry)
       }
     }).catch((error: unknown) => this.#init.logger.warn('sealing failed', { problem: describe(error) }))
   }
@@ -317,6 +328,8 @@ export class Delivery {
     tx.afterCommit(() => channel.entries.set(entry.number, entry))
     await this.#init.journal.commit(tx)
     this.#handOver(channel, lane, entry, envelope)
+    // another envelope: what a relay said to the old one does not hold for it
+    this.#init.courier.hurry(laneName(channel, lane))
   }
 
   /** The friend has these on disk: they leave the outbox. */
@@ -326,8 +339,16 @@ export class Delivery {
       if (!entry) continue
       deleteEntry(tx, channel.friend, entry.number)
       this.#init.handler.settled(tx, channel.friend, entry, 'delivered')
-      tx.afterCommit(() => channel.entries.delete(entry.number))
+      tx.afterCommit(() => {
+        channel.entries.delete(entry.number)
+        // the friend reads: where a mailbox was full there is room again
+        if (channel.entries.size > 0 && entry.lane) this.#hurry(channel)
+      })
     }
+  }
+
+  #hurry(channel: Channel): void {
+    for (const lane of channel.lanes) this.#init.courier.hurry(laneName(channel, lane))
   }
 
   // ---- receipts ----
@@ -404,7 +425,7 @@ export class Delivery {
     const wasOnline = this.isOnline(channel.friend)
     channel.lastHeard = now
     if (wasOnline) return
-    for (const lane of channel.lanes) this.#init.courier.hurry(laneName(channel, lane))
+    this.#hurry(channel)
     for (const entry of channel.entries.values()) {
       if (entry.published === 0 || now - entry.published < REPUBLISH_MS) continue
       readBody(this.#init.store, channel.friend, entry.number)
@@ -455,21 +476,26 @@ export class Delivery {
         const parcels = await Promise.all(
           waiting.slice(0, limit).map(async (entry) => {
             const body = await readBody(this.#init.store, channel.friend, entry.number)
-            return body?.envelope && { id: entry.number, bytes: body.envelope, expires: entry.expiryDay! * DAY }
+            if (!body?.envelope) return undefined
+            const stored = (at: Uint8Array, receipt: Uint8Array) => this.#stored(channel, entry, at, receipt)
+            return { bytes: body.envelope, expires: entry.expiryDay! * DAY, stored }
           }),
         )
         return parcels.filter((parcel) => parcel !== undefined)
       },
-      stored: async (server, number, receipt) => {
-        // relays that left the friend's list stop counting
-        const current = channel.relays.map((address) => this.#init.network.serverId(address))
-        await this.#progress(channel, number, (entry) => {
-          const others = entry.receipts.filter(
-            (known) => !equal(known.server, server) && current.some((id) => equal(id, known.server)),
-          )
-          return { ...entry, receipts: [...others, { server, receipt }] }
-        })
-      },
+    })
+  }
+
+  /** A server signed for the envelope that `put` names. */
+  async #stored(channel: Channel, put: OutboxEntry, server: Uint8Array, receipt: Uint8Array): Promise<void> {
+    // relays that left the friend's list stop counting
+    const current = channel.relays.map((address) => this.#init.network.serverId(address))
+    await this.#progress(channel, put.number, (entry) => {
+      if (!isSameEnvelope(entry, put)) return entry
+      const others = entry.receipts.filter(
+        (known) => !equal(known.server, server) && current.some((id) => equal(id, known.server)),
+      )
+      return { ...entry, receipts: [...others, { server, receipt }] }
     })
   }
 
@@ -504,6 +530,11 @@ export class Delivery {
           this.#init.handler.settled(tx, channel.friend, entry, 'expired', 'it was not acknowledged in its lifetime')
           tx.afterCommit(() => channel.entries.delete(entry.number))
           await this.#init.journal.commit(tx)
+        } else if (isOldReceipt(entry, now)) {
+          const tx = new Transaction()
+          deleteEntry(tx, channel.friend, entry.number)
+          tx.afterCommit(() => channel.entries.delete(entry.number))
+          await this.#init.journal.commit(tx)
         } else if (this.#isDead(entry)) {
           await this.#sealAgain(channel, entry)
         }
@@ -514,6 +545,17 @@ export class Delivery {
 
 function laneName(channel: Channel, lane: Lane): string {
   return `${channel.key}/${toHex(lane.id)}`
+}
+
+/** A receipt that a relay took is not kept for the others for ever; a lost one is asked for by the message coming again. */
+function isOldReceipt({ type, receipts, created }: OutboxEntry, now: number): boolean {
+  return type === PAYLOAD_TYPE.receipt && receipts.length > 0 && created + DAY <= now
+}
+
+/** Whether nothing was sealed again between the two. */
+function isSameEnvelope(a: OutboxEntry, b: OutboxEntry): boolean {
+  const sameLane = a.lane !== undefined && b.lane !== undefined && equal(a.lane, b.lane)
+  return sameLane && a.chain === b.chain && a.count === b.count
 }
 
 function findEntry(channel: Channel | undefined, messageId: Uint8Array): OutboxEntry | undefined {

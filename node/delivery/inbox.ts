@@ -33,6 +33,8 @@ export interface InboxHooks {
   acknowledged: (tx: Transaction, channel: Channel, ids: readonly Uint8Array[]) => void
   /** Something authentic came. */
   heard: (channel: Channel) => void
+  /** The friend proved to hold a session. */
+  confirmed: (channel: Channel) => void
   receiptDue: (channel: Channel) => void
 }
 
@@ -131,8 +133,10 @@ export class Inbox {
     })
     await this.#init.journal.commit(tx)
     if (batch.opened > 0) {
+      const isNew = before.confirmed === 0
       wipeReplaced(before, batch.session)
       this.#hooks.heard(channel)
+      if (isNew) this.#hooks.confirmed(channel)
     }
     if (batch.due.length > 0) this.#hooks.receiptDue(channel)
   }

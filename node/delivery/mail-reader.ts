@@ -112,6 +112,7 @@ class ServerReader {
         await this.#claim(server, box, writer)
         this.#boxes.set(toHex(box.address), box)
         await this.#subscribe(server, box)
+        if (this.#server !== server || this.#watches.get(watch.name) !== watch) return
         this.#ready.add(watch.name)
         this.#changed()
       })
@@ -140,6 +141,10 @@ class ServerReader {
     if (this.#server !== server) return
     this.#init.logger.warn('a mailbox cannot be opened', { problem: describe(error) })
     if (error instanceof KithError && error.code === 'RELEASED') return
+    this.#openLater(server, watch)
+  }
+
+  #openLater(server: ConnectedServer, watch: MailWatch): void {
     this.#init.clock.after(RETRY_MS, () => {
       if (this.#server === server && this.#watches.get(watch.name) === watch) this.open(watch)
     })
@@ -208,8 +213,9 @@ class ServerReader {
     try {
       done = await box.watch.receive(copies.map((copy) => ({ copy, server: server.peerId })))
     } catch (error) {
-      // it lies at the server still, and comes again on the next link
+      // it lies at the server still, and comes again when the mailbox is opened anew
       this.#init.logger.warn('mail cannot be received', { problem: describe(error) })
+      this.#openLater(server, box.watch)
       return
     }
     if (this.#server !== server) return
@@ -254,7 +260,7 @@ export class MailReader {
   readonly #init: MailReaderInit
   readonly #watches = new Map<string, MailWatch>()
   readonly #servers = new Map<string, { reader: ServerReader; end: () => void }>()
-  readonly #waiting = new Map<string, Set<() => void>>()
+  readonly #waiting = new Map<string, Set<(ready: boolean) => void>>()
   readonly #releases = new Map<MailWatch, Timer>()
 
   constructor(init: MailReaderInit) {
@@ -286,6 +292,8 @@ export class MailReader {
     this.#watches.delete(name)
     if (!watch) return
     for (const { reader } of this.#servers.values()) reader.close(watch)
+    for (const resolve of this.#waiting.get(name) ?? []) resolve(false)
+    this.#waiting.delete(name)
     if (!release) return
     // at once it would tell the servers which mailboxes ended together
     const delay = RELEASE_WITHIN_MS * randomFraction(this.#init.random)
@@ -303,10 +311,10 @@ export class MailReader {
     await Promise.all([...this.#servers.values()].map(({ reader }) => reader.release(watch)))
   }
 
-  /** Resolves once the mailbox is claimed and read at one relay at least. */
-  async ready(name: string): Promise<void> {
-    if (this.#isReady(name)) return
-    await new Promise<void>((resolve) => {
+  /** Resolves with true once the mailbox is claimed and read at one relay at least, with false when it is given up before. */
+  async ready(name: string): Promise<boolean> {
+    if (this.#isReady(name)) return true
+    return await new Promise<boolean>((resolve) => {
       const waiting = this.#waiting.get(name) ?? new Set()
       waiting.add(resolve)
       this.#waiting.set(name, waiting)
@@ -327,7 +335,7 @@ export class MailReader {
     for (const [name, waiting] of this.#waiting) {
       if (!this.#isReady(name)) continue
       this.#waiting.delete(name)
-      for (const resolve of waiting) resolve()
+      for (const resolve of waiting) resolve(true)
     }
   }
 }

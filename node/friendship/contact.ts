@@ -67,6 +67,8 @@ export interface Contact {
   pin?: Head
   /** Highest rekey number of this friendship. */
   rekey: number
+  /** Seconds: when both sides were sure last. */
+  since?: number
   asked?: Asked
   asking?: Asking
   reply?: Reply
@@ -102,6 +104,7 @@ const contactRow = struct({
   asked: [9, optional(askedShape)],
   asking: [10, optional(askingShape)],
   reply: [11, optional(replyShape)],
+  since: [12, optional(uint())],
 })
 const MAX_CONTACT_BYTES = 131_072
 const NO_SCOPE = new Uint8Array(0)

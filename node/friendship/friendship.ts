@@ -73,12 +73,23 @@ const REPEAT_MS = DAY * 1000
 const SERVER_TIMEOUT_MS = 15_000
 /** A friend's newer record is asked for at most this often, whatever their messages say. */
 const FOLLOW_MS = 600_000
+/** A request on its way: one step at a time. */
+interface Drive {
+  backoff: Backoff
+  timer: Timer | undefined
+  running: boolean
+  /** There is news for it: the next step is due at once. */
+  again: boolean
+}
+
 const replayRow = struct({ until: [1, uint()] })
 
 export class Friendship {
   readonly #init: FriendshipInit
   readonly #contacts = new Map<string, Contact>()
-  readonly #drives = new Map<string, { backoff: Backoff; timer: Timer | undefined; running: boolean }>()
+  readonly #drives = new Map<string, Drive>()
+  /** Servers at which the answers to requests lie, as far as this run knows: by name of the consignment and peer ID. */
+  readonly #placed = new Set<string>()
   /** When a newer record of a friend was last asked for. */
   readonly #followed = new Map<string, number>()
   readonly invites: Invites
@@ -112,7 +123,7 @@ export class Friendship {
     }
   }
 
-  /** Forgets requests whose prekeys are gone: they cannot be opened again. */
+  /** Forgets requests whose prekeys are gone and invites that have ended, and leaves unanswered answers once more. */
   async sweep(): Promise<void> {
     const now = this.#init.protocolTime()
     const rows = await this.#init.store.list({ table: TABLE.replay, scope: NO_SCOPE, limit: 5000 })
@@ -121,6 +132,12 @@ export class Friendship {
       if (decode(replayRow, value, 64).until < now) tx.delete(TABLE.replay, NO_SCOPE, position)
     }
     await this.#init.journal.commit(tx)
+    await this.invites.sweep()
+    // an answer that lies at a relay may have expired or got lost there: putting it again costs little
+    this.#placed.clear()
+    for (const contact of this.#contacts.values()) {
+      if (contact.reply) this.#init.courier.nudge(replyName(contact.id))
+    }
   }
 
   stop(): void {
@@ -185,10 +202,12 @@ export class Friendship {
           hint: 'add one: `kith config set relays ADDRESS`, then start again',
         })
       }
+      const before = contact.asked
       const asked = {
         invite: encode(inviteShape, invite),
-        replySecret: this.#init.random.bytes(32),
-        earlier: [],
+        // somebody who opened an earlier leg answers where it says, and the answer still counts
+        replySecret: before?.replySecret ?? this.#init.random.bytes(32),
+        earlier: before ? stillAnswerable(before, this.#init.protocolTime()) : [],
         sentTo: [],
         note,
       }
@@ -270,8 +289,9 @@ export class Friendship {
   /** The friend proved to hold the session: from here on both are sure. */
   confirmed(tx: Transaction, friend: Uint8Array): void {
     const contact = this.get(friend)
-    if (!contact || contact.state === 'friend') return
-    this.#become(tx, contact)
+    if (!contact) return
+    if (contact.state !== 'friend') this.#become(tx, contact)
+    else if (contact.reply) this.#forgetReply(tx, contact)
   }
 
   /** The friend told us about themselves. */
@@ -358,19 +378,22 @@ export class Friendship {
       backoff: new Backoff({ random: this.#init.random, ...RETRY }),
       timer: undefined,
       running: false,
+      again: false,
     }
     this.#drives.set(key, drive)
     drive.timer?.cancel()
+    drive.again = drive.running
     if (drive.running || this.#stopped) return
     drive.running = true
     const again = (ms: number): void => {
       drive.running = false
       if (this.#stopped) return
-      drive.timer = this.#init.clock.after(ms, () => this.#driveRequest(id))
+      if (drive.again) drive.backoff.reset()
+      drive.timer = this.#init.clock.after(drive.again ? 0 : ms, () => this.#driveRequest(id))
     }
     this.#stepRequest(id).then(
       (next) => {
-        if (next === 'done') this.#drives.delete(key)
+        if (next === 'done' && !drive.again) this.#drives.delete(key)
         else if (next === 'sent') again(REPEAT_MS)
         else again(drive.backoff.next())
       },
@@ -394,10 +417,22 @@ export class Friendship {
       if (!(await this.#buildLeg(id, invite))) return 'again'
       this.#watchReply(id, asked.replySecret)
     }
-    await this.#init.reader.ready(replyName(id))
-    await Promise.allSettled(invite.relays.map((address) => this.#leaveAt(id, invite, address)))
-    const sentTo = this.get(id)?.asked?.sentTo.length ?? 0
-    return sentTo >= invite.relays.length ? 'sent' : 'again'
+    if (!(await this.#init.reader.ready(replyName(id)))) return 'again'
+    const missing = this.#withoutLeg(id, invite)
+    // where it lies it need not be left again, except on the day's round: each time costs postage
+    await Promise.allSettled(
+      (missing.length > 0 ? missing : invite.relays).map((address) => this.#leaveAt(id, invite, address)),
+    )
+    return this.#withoutLeg(id, invite).length === 0 ? 'sent' : 'again'
+  }
+
+  /** Relays of the invite at which the present leg was not left yet. */
+  #withoutLeg(id: Uint8Array, invite: Invite): string[] {
+    const sentTo = this.get(id)?.asked?.sentTo ?? []
+    return invite.relays.filter((address) => {
+      const server = this.#init.network.serverId(address)
+      return !sentTo.some((known) => equal(known, server))
+    })
   }
 
   /** Nobody can answer any more. */
@@ -500,7 +535,7 @@ export class Friendship {
       const tx = new Transaction()
       this.#delivering.openChannel(tx, id, { session, secrets, relays: accept.relays })
       // the one-time keys go in the batch that makes the session
-      this.#become(tx, { ...contact, name: accept.name, rekey: accept.rekey })
+      this.#become(tx, { ...contact, name: accept.name, rekey: Math.max(contact.rekey, accept.rekey) })
       await this.#init.journal.commit(tx)
       this.heads(id, accept.head, undefined)
       return contact
@@ -540,15 +575,15 @@ export class Friendship {
       const tx = new Transaction()
       const until = Math.floor(protocolTime()) + limits.PREKEY_DESTROYED_DAYS * DAY
       tx.put(TABLE.replay, NO_SCOPE, replay.position, encode(replayRow, { until }))
-      if (contact.state === 'blocked' || !this.#hasRoom(own, contact)) {
+      if (contact.state === 'blocked' || !this.#hasRoom(own, contact) || isOvertaken(incoming, own, contact)) {
         await this.#init.journal.commit(tx)
         return true
       }
       this.invites.put(tx, { ...own, used: own.used + 1 })
       const asking = { request: incoming, inviteId: own.inviteId, receivedAt: this.#init.clock.now() }
       const changed = { ...contact, name: incoming.request.name, asking }
-      // we asked them already: their request is consent, and so was ours
-      if (contact.asked) {
+      // we asked them, or accepted them before: their request is consent, and so was ours
+      if (contact.asked || contact.state === 'accepted') {
         this.#acceptInto(tx, changed, undefined)
       } else {
         this.#put(tx, { ...changed, state: contact.state === 'none' ? 'incoming' : contact.state })
@@ -573,7 +608,7 @@ export class Friendship {
   }
 
   #hasRoom(own: OwnInvite, contact: Contact): boolean {
-    if (contact.asking) return true
+    if (contact.asking || contact.asked || contact.state === 'accepted') return true
     const asking = this.all().flatMap((one) => (one.asking ? [one.asking] : []))
     const through = asking.filter((one) => equal(one.inviteId, own.inviteId)).length
     return asking.length < limits.MAX_INCOMING_REQUESTS && through < limits.MAX_REQUESTS_PER_INVITE
@@ -611,6 +646,8 @@ export class Friendship {
       name: request.request.name,
       rekey,
       asking: undefined,
+      // a request of ours that nobody can have seen is not needed any more
+      asked: contact.asked?.leg ? contact.asked : undefined,
       reply: { leg, secret: request.request.replySecret, relays: request.request.relays, storedAt: [] },
     }
     this.#put(tx, changed)
@@ -623,7 +660,7 @@ export class Friendship {
     return changed
   }
 
-  /** Puts leg 2 in their reply mailbox until a relay has signed for it, and again when we start before they answered. */
+  /** Puts leg 2 in their reply mailbox, and again at each start and with each sweep until they answered. */
   #dispatchReply({ id, reply }: Contact): void {
     if (!reply) return
     this.#init.courier.set({
@@ -633,18 +670,27 @@ export class Friendship {
       keysAt: (server) => friendMailbox(reply.secret, server),
       pending: async (server) => {
         const current = this.get(id)?.reply
-        if (!current || current.storedAt.some((known) => equal(known, server))) return []
+        if (!current || this.#placed.has(placeName(current.leg, server))) return []
         const expires = Math.floor(this.#init.protocolTime()) + limits.MAX_ENVELOPE_DAYS * DAY
-        return [{ id: 0, bytes: current.leg, expires }]
-      },
-      stored: async (server) => {
-        await this.#delivering.exclusively(id, async () => {
-          const contact = this.get(id)
-          if (!contact?.reply) return
-          await this.#save({ ...contact, reply: { ...contact.reply, storedAt: [...contact.reply.storedAt, server] } })
-        })
+        return [{ bytes: current.leg, expires, stored: (at) => this.#replyStored(id, current.leg, at) }]
       },
     })
+  }
+
+  async #replyStored(id: Uint8Array, leg: Uint8Array, server: Uint8Array): Promise<void> {
+    await this.#delivering.exclusively(id, async () => {
+      const contact = this.get(id)
+      if (!contact?.reply || !equal(contact.reply.leg, leg)) return
+      this.#placed.add(placeName(leg, server))
+      if (contact.reply.storedAt.some((known) => equal(known, server))) return
+      await this.#save({ ...contact, reply: { ...contact.reply, storedAt: [...contact.reply.storedAt, server] } })
+    })
+  }
+
+  /** They answered: leg 2 arrived. */
+  #forgetReply(tx: Transaction, contact: Contact): void {
+    this.#put(tx, { ...contact, reply: undefined, since: Math.floor(this.#init.protocolTime()) })
+    tx.afterCommit(() => this.#init.courier.remove(replyName(contact.id)))
   }
 
   // ---- rows ----
@@ -653,8 +699,8 @@ export class Friendship {
   #become(tx: Transaction, contact: Contact): void {
     const petname = contact.petname === '' ? freePetname(this.all(), contact.name, contact.id) : contact.petname
     // when both asked, the session that is confirmed first is enough for both
-    const changed: Contact = { ...contact, state: 'friend', petname, asked: undefined, reply: undefined }
-    this.#put(tx, changed)
+    const since = Math.floor(this.#init.protocolTime())
+    this.#put(tx, { ...contact, state: 'friend', petname, since, asked: undefined, reply: undefined })
     tx.event('friend', { id: idToText(contact.id), petname, name: contact.name })
     tx.afterCommit(() => {
       this.#init.courier.remove(replyName(contact.id))
@@ -682,6 +728,22 @@ export class Friendship {
 
 function replyName(id: Uint8Array): string {
   return `reply/${toHex(id)}`
+}
+
+/** Names an answer at a server. */
+function placeName(leg: Uint8Array, server: Uint8Array): string {
+  return toHex(hmacSha256(leg, server))
+}
+
+/**
+ * Whether a request came too late: made after its invite had ended, or by a friend before both were sure, when two
+ * requests crossed.
+ */
+function isOvertaken({ request }: IncomingRequest, { invite }: OwnInvite, { state, since, rekey }: Contact): boolean {
+  if (request.created > invite.expires) return true
+  if (state !== 'friend' || since === undefined) return false
+  // their clock and ours may differ by what records are allowed to
+  return request.rekey < rekey && request.created <= since + limits.MAX_RECORD_AHEAD_SECONDS
 }
 
 function requesterRecord(view: IdentityView) {

@@ -41,6 +41,9 @@ export interface InvitesInit {
   onRequest: (own: OwnInvite, leg: Uint8Array) => Promise<boolean>
 }
 
+const DAY = 86_400
+/** Invites that are read, those included that have just ended. */
+const MAX_KEPT_INVITES = 4 * limits.MAX_LIVE_INVITES
 const NO_SCOPE = new Uint8Array(0)
 const row = struct({
   inviteId: [1, bytes(8)],
@@ -71,7 +74,9 @@ export class Invites {
 
   /** All that are alive, oldest first. */
   list(): OwnInvite[] {
-    return [...this.#own.values()].toSorted((a, b) => a.createdAt - b.createdAt || compare(a.inviteId, b.inviteId))
+    const now = this.#init.protocolTime()
+    const alive = [...this.#own.values()].filter(({ invite }) => invite.expires > now)
+    return alive.toSorted((a, b) => a.createdAt - b.createdAt || compare(a.inviteId, b.inviteId))
   }
 
   link(own: OwnInvite): string {
@@ -86,7 +91,7 @@ export class Invites {
     lifetimeSeconds: number
     uses: number
   }): Promise<OwnInvite> {
-    if (this.#own.size >= limits.MAX_LIVE_INVITES) {
+    if (this.list().length >= limits.MAX_LIVE_INVITES) {
       throw new UsageError('TOO_MANY', `${limits.MAX_LIVE_INVITES} invites are alive already`, {
         hint: 'revoke one with `kith invite revoke`',
       })
@@ -109,6 +114,8 @@ export class Invites {
       accepted: 0,
     }
     const tx = new Transaction()
+    this.#own.set(toHex(own.inviteId), own)
+    tx.onRollback(() => this.#own.delete(toHex(own.inviteId)))
     this.put(tx, own)
     await this.#init.journal.commit(tx)
     this.#open(own)
@@ -117,6 +124,7 @@ export class Invites {
 
   /** Writes an invite as it will be after the transaction. */
   put(tx: Transaction, own: OwnInvite): void {
+    if (!this.#own.has(toHex(own.inviteId))) return
     const value = encode(row, { ...own, invite: encode(inviteShape, own.invite) })
     tx.put(TABLE.invite, NO_SCOPE, own.inviteId, value)
     tx.afterCommit(() => {
@@ -137,19 +145,25 @@ export class Invites {
     else this.put(tx, { ...own, accepted: own.accepted + 1 })
   }
 
-  /** Gives an invite up here and at the relays, once the transaction is committed. */
+  /** Gives an invite up here, and at the relays once the transaction is committed. */
   remove(tx: Transaction, inviteId: Uint8Array): void {
     tx.delete(TABLE.invite, NO_SCOPE, inviteId)
-    tx.afterCommit(() => {
-      if (this.#own.delete(toHex(inviteId))) this.#init.reader.unwatch(watchName(inviteId), true)
-    })
+    const own = this.find(inviteId)
+    if (!own) return
+    // at once: a request that is being written must not bring the row back
+    this.#own.delete(toHex(inviteId))
+    tx.onRollback(() => this.#own.set(toHex(inviteId), own))
+    tx.afterCommit(() => this.#init.reader.unwatch(watchName(inviteId), true))
   }
 
-  /** Drops what has expired. */
+  /** Drops what has expired so long ago that no request which was made in time can be opened any more. */
   async sweep(): Promise<void> {
-    const now = this.#init.protocolTime()
+    const horizon = this.#init.protocolTime() - limits.LEG1_DAYS * DAY
     const tx = new Transaction()
-    for (const own of this.#own.values()) if (own.invite.expires <= now) this.remove(tx, own.inviteId)
+    const byEnd = [...this.#own.values()].toSorted((a, b) => b.invite.expires - a.invite.expires)
+    for (const [place, { invite, inviteId }] of byEnd.entries()) {
+      if (invite.expires <= horizon || place >= MAX_KEPT_INVITES) this.remove(tx, inviteId)
+    }
     await this.#init.journal.commit(tx)
   }
 

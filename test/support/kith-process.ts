@@ -38,6 +38,7 @@ export interface TextResult {
 
 /** How a command is run; by default on the node's home, with its passphrase and `--json`. */
 export interface CommandOptions {
+  /** Empty: none is named. */
   passphraseFile?: string
   /** Standard input. */
   input?: string
@@ -65,22 +66,23 @@ export class KithNodes {
   }
 }
 
-/** A process that prints one JSON object a line: a node, or a command that goes on. */
+/** A process that prints lines and goes on: a node, or a command such as `watch`. */
 export class LineProcess {
   readonly title: string
+  /** A JSON object each; without `--json` a line is `{ text }`. */
   readonly lines: Json[] = []
   stderr = ''
   readonly #child: ChildProcess
   readonly #waiting = new Set<() => void>()
 
-  constructor(title: string, child: ChildProcess, onLine: (line: Json) => void = () => undefined) {
+  constructor(title: string, child: ChildProcess, onLine: (line: Json) => void = () => undefined, isJson = true) {
     this.title = title
     this.#child = child
     child.stderr!.on('data', (chunk: Buffer) => {
       this.stderr += chunk.toString()
     })
     createInterface({ input: child.stdout! }).on('line', (text) => {
-      const line = JSON.parse(text) as Json
+      const line = isJson ? (JSON.parse(text) as Json) : { text }
       this.lines.push(line)
       onLine(line)
       for (const look of this.#waiting) look()
@@ -282,10 +284,19 @@ export class KithProcess {
 
   /** Starts a command that goes on, with `--json`. */
   async follow(...args: string[]): Promise<LineProcess> {
-    const child = await this.#spawn(['--json', ...args])
-    const process = new LineProcess(`kith ${args[0]} at ${this.name}`, child)
-    this.#others.push(process)
-    return process
+    return await this.#follow(['--json', ...args], true)
+  }
+
+  /** Starts a command that goes on, with lines for people. */
+  async followText(...args: string[]): Promise<LineProcess> {
+    return await this.#follow(args, false)
+  }
+
+  async #follow(args: string[], isJson: boolean): Promise<LineProcess> {
+    const title = `kith ${args.join(' ')} at ${this.name}`
+    const followed = new LineProcess(title, await this.#spawn(args), undefined, isJson)
+    this.#others.push(followed)
+    return followed
   }
 
   async #connect(): Promise<ApiClient> {
@@ -300,7 +311,13 @@ export class KithProcess {
       ignoreExists,
     )
     const passphraseFile = options.passphraseFile ?? this.passphraseFile
-    const all = [LAUNCHER, '--home', this.home, '--passphrase-file', passphraseFile, ...args]
+    const all = [
+      LAUNCHER,
+      '--home',
+      this.home,
+      ...(passphraseFile === '' ? [] : ['--passphrase-file', passphraseFile]),
+      ...args,
+    ]
     const child = spawn(process.execPath, all, {
       stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
       env: this.#environment(options.env ?? {}),

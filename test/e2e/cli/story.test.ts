@@ -14,7 +14,13 @@ const NOTE = 'from the gooseberry harvest'
 const PETNAME = 'bob-of-the-mangelwurzels'
 const FIRST = 'the tamarisk is in bloom'
 const ANSWER = 'so is the oleander'
-const WHILE_AWAY = ['first lingonberry', 'second cloudberry', 'third elderberry', 'fourth mulberry', 'fifth boysenberry']
+const WHILE_AWAY = [
+  'first lingonberry',
+  'second cloudberry',
+  'third elderberry',
+  'fourth mulberry',
+  'fifth boysenberry',
+]
 
 describe('a story of two friends', function () {
   this.timeout(60_000)
@@ -74,7 +80,9 @@ describe('a story of two friends', function () {
   it('they compare safety numbers', async () => {
     const [[a], [b]] = await Promise.all([alice.ask('verify', PETNAME), bob.ask('verify', ids.alice)])
     safetyNumber = String(a!.safetyNumber)
-    expect(safetyNumber).to.match(/^\d{60}$/).and.equal(b!.safetyNumber)
+    expect(safetyNumber)
+      .to.match(/^\d{60}$/)
+      .and.equal(b!.safetyNumber)
     const wrong = await alice.run('verify', PETNAME, '--confirm', '--number', '0'.repeat(60))
     expect(wrong.status).to.equal(4)
     const [right] = await alice.ask('verify', PETNAME, '--confirm', '--number', safetyNumber)
@@ -126,10 +134,16 @@ describe('a story of two friends', function () {
   it('T40 neither arguments nor environment of the processes hold a secret', async function () {
     if (process.platform !== 'linux') this.skip()
     for (const node of [relay, alice, bob]) {
-      const seen = await Promise.all(['cmdline', 'environ'].map((file) => readFile(`/proc/${node.pid}/${file}`, 'latin1')))
+      const seen = await Promise.all(
+        ['cmdline', 'environ'].map((file) => readFile(`/proc/${node.pid}/${file}`, 'latin1')),
+      )
       const text = seen.join('\n')
       expect(text, 'control: it is what the process was started with').to.include(node.home)
-      for (const secret of [`passphrase of ${node.name}`, ...words, ...words.flatMap((one) => one.split(' ').slice(0, 4).join(' '))]) {
+      for (const secret of [
+        `passphrase of ${node.name}`,
+        ...words,
+        ...words.flatMap((one) => one.split(' ').slice(0, 4).join(' ')),
+      ]) {
         expect(text).to.not.include(secret)
       }
     }
@@ -150,7 +164,10 @@ describe('a story of two friends', function () {
 
     for (const [index, word] of all.entries()) await writeFile(join(alice.home, `control-${index}`), `…${word}…`)
     const found = new Set((await findCanaries(homes, all)).map((one) => one.word))
-    expect(all.filter((word) => !found.has(word)), 'control: what lies there is found').to.deep.equal([])
+    expect(
+      all.filter((word) => !found.has(word)),
+      'control: what lies there is found',
+    ).to.deep.equal([])
   })
 })
 

@@ -7,50 +7,20 @@ import { expect } from 'chai'
 import { SECOND } from '../../simulation/engine.ts'
 import type { CrashSide } from '../../simulation/incarnation.ts'
 import type { Person } from '../../simulation/people.ts'
-import { CrashedError } from '../../simulation/world.ts'
-import type { KithNode } from '../../../node/node.ts'
 import {
   createVillage,
   expectForwardStates,
   expectKeysUsedOnce,
   expectWholeLog,
   eventsOf,
+  eventually,
   expectWholeTalk,
+  meet,
+  sayOnce,
   type Sent,
   untilRest,
   type Village,
 } from './village.ts'
-
-/** Does what is not done yet; after a crash the node is started again and looks again. */
-async function persevere<R>({ world }: Village, person: Person, action: (it: KithNode) => Promise<R>): Promise<R> {
-  for (;;) {
-    try {
-      return await person.do(action)
-    } catch (error) {
-      if (!(error instanceof CrashedError)) throw error
-      await world.restart(person.name)
-    }
-  }
-}
-
-/** As the world's, and whoever crashed meanwhile is started again. */
-async function eventually(village: Village, question: () => Promise<boolean>): Promise<void> {
-  const { world, alice, bob } = village
-  await world.eventually(async () => {
-    for (const { isUp, name } of [alice, bob]) if (!isUp) world.revive(name)
-    return alice.isBooted && bob.isBooted && (await question())
-  })
-}
-
-async function sayOnce(village: Village, from: Person, to: Person, text: string): Promise<Sent> {
-  return persevere(village, from, async (it) => {
-    const history = await it.history({ who: to.name, limit: 1000 })
-    const place = history.findIndex((entry) => entry.text === text)
-    const after = history.slice(0, place < 0 ? undefined : place).map((entry) => entry.messageId)
-    const messageId = history[place]?.messageId ?? (await it.send(to.name, text)).messageId
-    return { from: from.name, text, messageId, after }
-  })
-}
 
 async function has(person: Person, who: Person, text: string): Promise<boolean> {
   return (await person.it.history({ who: who.name, limit: 1000 })).some((entry) => entry.text === text)
@@ -63,36 +33,8 @@ async function talk(village: Village): Promise<Sent[]> {
   await eventually(village, () => has(bob, alice, 'two'))
   sent.push(await sayOnce(village, bob, alice, 'three'))
   await eventually(village, () => has(alice, bob, 'three'))
-  await untilAllRest(village)
-  return sent
-}
-
-async function untilAllRest(village: Village): Promise<void> {
-  await eventually(village, async () => {
-    const { alice, bob } = village
-    return (await alice.it.status()).unacknowledged + (await bob.it.status()).unacknowledged === 0
-  })
   await untilRest(village)
-}
-
-/** alice invites, bob asks, alice accepts, bob's node greets. */
-async function meet(village: Village): Promise<void> {
-  const { alice, bob } = village
-  const { invite } = await persevere(village, alice, async (it) => {
-    const [known] = await it.invites()
-    return known ?? (await it.createInvite({ lifetimeSeconds: 86_400, uses: 1 }))
-  })
-  await persevere(village, bob, async (it) => {
-    if ((await it.friends()).length === 0) await it.add({ target: invite, petname: 'alice' })
-  })
-  await eventually(village, async () => (await alice.it.requests()).length === 1)
-  await persevere(village, alice, async (it) => {
-    if ((await it.requests()).length === 1) await it.accept('bob', 'bob')
-  })
-  await eventually(village, async () => {
-    const states = [...(await alice.it.friends()), ...(await bob.it.friends())].map(({ state }) => state)
-    return states.join() === 'friend,friend'
-  })
+  return sent
 }
 
 async function expectSound(village: Village, sent: Sent[]): Promise<void> {
