@@ -57,6 +57,8 @@ export class EventTeller {
       const who = `${head}request of ${sanitiseLine(field('name'))} (${sanitiseLine(field('id').slice(0, SHORT_ID))}): `
       return block(who, sanitiseLines(field('note')), this.#out.columns)
     }
+    // petnames may have changed with it
+    if (event === 'friend' || event === 'contact') this.#names = undefined
     if (event === 'friend') return [`${head}${await this.#name(field('id'))} is a friend now`]
     if (event === 'contact') return [`${head}${await this.#name(field('id'))}: ${sanitiseLine(field('state'))}`]
     const fields = Object.entries(detail).map(([key, value]) => `${sanitiseLine(key)}=${sanitiseLine(String(value))}`)
@@ -66,7 +68,8 @@ export class EventTeller {
   async #name(id: string): Promise<string> {
     if (this.#names === undefined) {
       const friends = await this.#api.call('friend.list', {})
-      this.#names = new Map(friends.map((friend) => [friend.id, friend.petname]))
+      const named = friends.filter((friend) => friend.petname !== '')
+      this.#names = new Map(named.map((friend) => [friend.id, friend.petname]))
     }
     return sanitiseLine(this.#names.get(id) ?? id.slice(0, SHORT_ID))
   }

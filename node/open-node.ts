@@ -8,6 +8,7 @@ import type { NodeRuntime, OpenNodeOptions, RunningNode } from './api/runtime.ts
 import { type Config, setConfigValue } from './config.ts'
 import { utf8 } from './crypto/bytes.ts'
 import { createSelf } from './friendship/self.ts'
+import { NetworkError } from './errors.ts'
 import { wordsOf } from './identity/phrase.ts'
 import { idToText } from './identity/root.ts'
 import { createLogger, openLogFile } from './logger.ts'
@@ -83,7 +84,15 @@ async function openNode(options: OpenNodeOptions): Promise<RunningNode> {
     })
     const ports: Ports = { clock: systemClock, random: systemRandom, store: opened.store, network, logger }
     const node = role === 'relay' ? await openRelay(ports, seed, config) : await openPerson(ports, config)
-    if (!options.offline) await startOrStop(node)
+    if (!options.offline) {
+      await startOrStop(node)
+      if (config.listen.length > 0 && network.addresses().length === 0) {
+        await node.stop()
+        throw new NetworkError('CANNOT_LISTEN', `cannot listen on ${config.listen.join(', ')}`, {
+          hint: 'another process may hold the port, or this machine may not have the address',
+        })
+      }
+    }
     return {
       service: node,
       ready: {

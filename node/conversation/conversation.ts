@@ -70,7 +70,7 @@ const historyRow = struct({
   messageId: [1, messageId],
   /** 0 in, 1 out. */
   direction: [2, uint(1)],
-  payload: [3, bytesBetween(1, MAX_PAYLOAD_BYTES)],
+  payload: [3, bytesBetween(0, MAX_PAYLOAD_BYTES)],
   receivedAt: [4, uint()],
   via: [5, optional(uint(1))],
 })
@@ -195,7 +195,7 @@ export class Conversations implements PayloadHandler {
     const { payload } = incoming
     if (!payload || !isShown(payload)) return
     const thread = this.#thread(friend)
-    const position = this.#position(payload.lamport, incoming.messageId)
+    const position = this.#position(lamportOf(thread, payload), incoming.messageId)
     if (compare(position, thread.last) > 0) return
     const [row] = await this.#init.store.list({
       table: TABLE.history,
@@ -294,7 +294,7 @@ export class Conversations implements PayloadHandler {
   #applyMessage(tx: Transaction, friend: Uint8Array, incoming: IncomingPayload, payload: Payload | undefined): void {
     const thread = this.#thread(friend)
     const { messageId: id, via, receivedAt } = incoming
-    const lamport = payload?.lamport ?? thread.lamport
+    const lamport = lamportOf(thread, payload)
     const position = this.#position(lamport, id)
     const parents = new Set((payload?.parents ?? []).map(toHex))
     const heads = [...thread.heads.filter((head) => !parents.has(toHex(head))), id].slice(-limits.MAX_PARENTS)
@@ -306,7 +306,7 @@ export class Conversations implements PayloadHandler {
     )
     this.#putThread(tx, friend, {
       ...thread,
-      lamport: Math.max(thread.lamport, Math.min(lamport, thread.lamport + MAX_LAMPORT_STEP)),
+      lamport: Math.max(thread.lamport, lamport),
       heads,
       last: later(thread.last, position),
       unread: thread.unread + 1,
@@ -418,9 +418,15 @@ function isShown(payload: Payload): boolean {
   return payload.type !== PAYLOAD_TYPE.profile && payload.type !== PAYLOAD_TYPE.receipt
 }
 
+/** Where a friend's message stands in the order; their clock cannot leave ours behind for ever. */
+function lamportOf(thread: Thread, payload: Payload | undefined): number {
+  return Math.min(payload?.lamport ?? thread.lamport, thread.lamport + MAX_LAMPORT_STEP)
+}
+
 function readPayload(encoded: Uint8Array): Payload | undefined {
   try {
-    return decode(payloadShape, encoded, MAX_PAYLOAD_BYTES)
+    const payload = decode(payloadShape, encoded, MAX_PAYLOAD_BYTES)
+    return payload.version === limits.PROTOCOL_VERSION ? payload : undefined
   } catch {
     return undefined
   }

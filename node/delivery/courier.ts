@@ -12,6 +12,7 @@ import type { Clock, Logger, Random, Timer } from '../ports.ts'
 import { signedBody } from '../wire/commands.ts'
 import { encode } from '../wire/schema.ts'
 import { Backoff } from './backoff.ts'
+import type { ClaimResult } from './mailbox-client.ts'
 import type { ConnectedServer, ServerPool } from './server-pool.ts'
 
 /** Something to put: an envelope or a leg. */
@@ -70,7 +71,7 @@ class Route {
   /** The server said when to come again: nothing is tried before, unless there is better news. */
   #held = false
   #timer: Timer | undefined
-  #claiming: Promise<unknown> | undefined
+  #claiming: Promise<ClaimResult> | undefined
 
   constructor(init: CourierInit, consignment: Consignment, address: string) {
     this.#init = init
@@ -184,7 +185,9 @@ class Route {
       this.#claiming ??= server.client.claim({ kind, writer, reader, until }).finally(() => {
         this.#claiming = undefined
       })
-      await this.#claiming
+      const claimed = await this.#claiming
+      if (claimed.status === 'full' || claimed.status === 'busy') return this.#wait(claimed.retryAfterSeconds)
+      if (claimed.status !== 'claimed' && claimed.status !== 'released') return this.#backoff.next()
       result = await server.client.put(put)
     }
     if (result.status === 'stored') {
@@ -196,10 +199,14 @@ class Route {
       await parcel.stored(server.peerId, NO_RECEIPT)
       return undefined
     }
-    if (result.status === 'full' || result.status === 'busy')
-      return Math.max(this.#backoff.next(), result.retryAfterSeconds * 1000)
+    if (result.status === 'full' || result.status === 'busy') return this.#wait(result.retryAfterSeconds)
     this.#init.logger.debug('put refused', { status: result.status })
-    return REFUSED_MS
+    return result.status === 'unclaimed' ? this.#backoff.next() : REFUSED_MS
+  }
+
+  /** Milliseconds until the next try at a server that said when to come again. */
+  #wait(retryAfterSeconds: number): number {
+    return Math.max(this.#backoff.next(), retryAfterSeconds * 1000)
   }
 }
 

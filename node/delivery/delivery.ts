@@ -48,6 +48,8 @@ import type { SessionState } from '../session/session-state.ts'
 /** What is unacknowledged is published again when the friend is heard, once in this time. */
 const REPUBLISH_MS = 600_000
 const SWEEP_MS = 3_600_000
+/** Receipts of one friend that wait for a relay at once. */
+const MAX_WAITING_RECEIPTS = 32
 /** A friend of whom something authentic came within this time is called online. */
 const ONLINE_MS = 300_000
 const DAY = 86_400
@@ -102,14 +104,15 @@ export class Delivery {
     init: { session: SessionState; secrets: LaneSecrets; relays: string[] },
   ): void {
     const lane = newLane(init.session, init.secrets)
-    putChannel(tx, friend, init.relays)
+    const relays = this.#usable(init.relays)
+    putChannel(tx, friend, relays)
     putLane(tx, friend, lane, { ...lane, highestTag: -1 })
     const channel = this.#channels.get(toHex(friend)) ?? newChannel(friend)
     const lanes = [...channel.lanes, lane].toSorted(laneOrder)
     for (const old of lanes.slice(limits.MAX_SESSIONS_PER_FRIEND)) deleteLane(tx, friend, old)
     tx.afterCommit(() => {
       this.#channels.set(channel.key, channel)
-      channel.relays = init.relays
+      channel.relays = relays
       channel.lanes = lanes
       for (const old of lanes.splice(limits.MAX_SESSIONS_PER_FRIEND)) this.#closeLane(channel, old)
       for (const known of channel.lanes) this.#openLane(channel, known)
@@ -142,13 +145,28 @@ export class Delivery {
   }
 
   /** The friend reads mail at these relays from now on. */
-  setRelays(tx: Transaction, friend: Uint8Array, relays: string[]): void {
+  setRelays(tx: Transaction, friend: Uint8Array, addresses: string[]): void {
     const channel = this.#channels.get(toHex(friend))
+    const relays = this.#usable(addresses)
+    if (relays.length === 0) return
     if (!channel || channel.relays.join() === relays.join()) return
     putChannel(tx, friend, relays)
     tx.afterCommit(() => {
       channel.relays = relays
       for (const lane of channel.lanes) this.#consign(channel, lane)
+    })
+  }
+
+  /** The addresses of a friend's that name a server, each server once. */
+  #usable(addresses: readonly string[]): string[] {
+    const servers = new Set<string>()
+    return addresses.filter((address) => {
+      try {
+        const server = toHex(this.#init.network.serverId(address))
+        return !servers.has(server) && servers.add(server)
+      } catch {
+        return false
+      }
     })
   }
 
@@ -369,6 +387,9 @@ export class Delivery {
   async #sendReceipt(channel: Channel): Promise<void> {
     await this.exclusively(channel.friend, async () => {
       if (this.#channels.get(channel.key) !== channel || channel.receiptsDue.length === 0) return
+      // while they cannot leave, they gather: one envelope carries many
+      const waiting = [...channel.entries.values()].filter(({ type }) => type === PAYLOAD_TYPE.receipt)
+      if (waiting.length >= MAX_WAITING_RECEIPTS) return
       await this.#sendDraft(channel, {
         type: PAYLOAD_TYPE.receipt,
         conversation: new Uint8Array(16),
@@ -491,7 +512,7 @@ export class Delivery {
     // relays that left the friend's list stop counting
     const current = channel.relays.map((address) => this.#init.network.serverId(address))
     await this.#progress(channel, put.number, (entry) => {
-      if (!isSameEnvelope(entry, put)) return entry
+      if (!isSameEnvelope(entry, put) || !current.some((id) => equal(id, server))) return entry
       const others = entry.receipts.filter(
         (known) => !equal(known.server, server) && current.some((id) => equal(id, known.server)),
       )
@@ -548,8 +569,8 @@ function laneName(channel: Channel, lane: Lane): string {
 }
 
 /** A receipt that a relay took is not kept for the others for ever; a lost one is asked for by the message coming again. */
-function isOldReceipt({ type, receipts, created }: OutboxEntry, now: number): boolean {
-  return type === PAYLOAD_TYPE.receipt && receipts.length > 0 && created + DAY <= now
+function isOldReceipt({ type, receipts, published, created }: OutboxEntry, now: number): boolean {
+  return type === PAYLOAD_TYPE.receipt && (receipts.length > 0 || published > 0) && created + DAY <= now
 }
 
 /** Whether nothing was sealed again between the two. */

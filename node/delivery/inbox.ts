@@ -42,6 +42,8 @@ const NO_SCOPE = new Uint8Array(0)
 const seenRow = struct({ messageId: [1, bytes(16)], at: [2, uint()] })
 /** An envelope that comes by gossip again this long after it was read tells that the receipt was lost; senders publish again at this pace. */
 const REPEAT_MS = 600_000
+/** Receipts are not acknowledged, however often they come. */
+const NEVER_REPEATED = Number.MAX_SAFE_INTEGER
 /** Envelopes between two yields: opening one takes about a millisecond. */
 const YIELD_EVERY = 8
 
@@ -166,8 +168,9 @@ export class Inbox {
     batch.seen.add(toHex(eid))
     const messageId = payloadMessageId(opened.payload)
     const now = this.#init.clock.now()
-    batch.tx.put(TABLE.seen, NO_SCOPE, position, encode(seenRow, { messageId, at: now }))
     const payload = readPayload(opened.payload)
+    const at = payload?.type === PAYLOAD_TYPE.receipt ? NEVER_REPEATED : now
+    batch.tx.put(TABLE.seen, NO_SCOPE, position, encode(seenRow, { messageId, at }))
     await this.#accept(channel, batch, {
       messageId,
       payload,

@@ -70,6 +70,8 @@ class ServerReader {
   readonly #boxes = new Map<string, Box>()
   readonly #due = new Map<string, DueAck>()
   readonly #ready = new Set<string>()
+  /** Given up, and this server does not know it yet. */
+  readonly #unreleased = new Set<MailWatch>()
   readonly #watches: Map<string, MailWatch>
   readonly #changed: () => void
   #server: ConnectedServer | undefined
@@ -86,6 +88,11 @@ class ServerReader {
     this.#boxes.clear()
     this.#ready.clear()
     for (const watch of this.#watches.values()) this.open(watch)
+    for (const watch of this.#unreleased) {
+      this.release(watch).catch((error: unknown) => {
+        this.#init.logger.debug('release failed', { problem: describe(error) })
+      })
+    }
     this.#pull(server).catch((error: unknown) => this.#failed(server, error))
   }
 
@@ -125,13 +132,15 @@ class ServerReader {
     for (const [address, box] of this.#boxes) if (box.watch === watch) this.#boxes.delete(address)
   }
 
-  /** Gives a mailbox up at this server. */
+  /** Gives a mailbox up at this server, or as soon as it is there again. */
   async release(watch: MailWatch): Promise<void> {
     const server = this.#server
+    this.#unreleased.add(watch)
     if (!server) return
     const { writer, reader } = watch.keysAt(server.peerId)
     const address = mailboxAddress(watch.kind, writer, reader.public)
     await server.client.release({ address, readerSeed: reader.seed })
+    this.#unreleased.delete(watch)
     const position = this.#init.store.blind(concat(server.peerId, address))
     await this.#init.store.write([{ key: { table: TABLE.meta, scope: CLAIMS, position }, value: undefined }])
   }

@@ -108,19 +108,20 @@ export class Friendship {
       this.#contacts.set(contactKey(contact.id), contact)
       if (contact.pin) this.#init.directory.pin(contact.id, contact.pin, contact.record)
     }
+    await this.invites.start()
     return [...this.#contacts.values()]
       .filter((one) => one.state === 'friend' || one.state === 'accepted')
       .map((one) => one.id)
   }
 
   async start(): Promise<void> {
-    await this.invites.start()
     for (const contact of this.#contacts.values()) {
       if (contact.reply) this.#dispatchReply(contact)
       if (contact.asked) this.#driveRequest(contact.id)
       // ended between the answer and the greeting: the friend waits for our first message to be sure of us
       if (this.#delivering.isSilent(contact.id)) await this.#init.greet(contact.id)
     }
+    await this.sweep()
   }
 
   /** Forgets requests whose prekeys are gone and invites that have ended, and leaves unanswered answers once more. */
@@ -254,6 +255,7 @@ export class Friendship {
         verified: false,
         rekey: current.rekey,
         record: current.record,
+        pin: current.pin,
       }
       await this.#save(changed, (tx) => {
         this.#delivering.closeChannel(tx, current.id)
@@ -471,9 +473,7 @@ export class Friendship {
         },
       })
       await this.#save({
-        ...contact,
-        record: found.identity.bytes,
-        pin: found.identity.head,
+        ...believe(contact, found.identity),
         asked: { ...contact.asked, leg: outgoing, earlier: stillAnswerable(contact.asked, protocolTime()), sentTo: [] },
       })
       directory.pin(id, found.identity.head, found.identity.bytes)
@@ -527,8 +527,8 @@ export class Friendship {
     const friend = await this.#delivering.exclusively(id, async () => {
       const contact = this.get(id)
       if (this.#stopped) return 'later'
-      if (!contact?.asked?.leg) return undefined
-      const legs = [contact.asked.leg, ...contact.asked.earlier]
+      if (!contact?.asked) return undefined
+      const legs = stillAnswerable(contact.asked, this.#init.protocolTime())
       const opened = openReply(legs, secret, mail, this.#init.self.identitySecret)
       if (!opened || opened.accept.rekey > contact.rekey + limits.MAX_REKEY_STEP) return undefined
       const { accept, session, secrets } = opened
@@ -566,11 +566,11 @@ export class Friendship {
       return true
     }
     const { incoming, replayTag } = opened
-    if (equal(incoming.id, self.id) || !this.#isCredible(incoming)) return true
+    if (equal(incoming.id, self.id)) return true
     const replay = { table: TABLE.replay, scope: NO_SCOPE, position: store.blind(replayTag) }
     return await this.#delivering.exclusively(incoming.id, async () => {
       if (this.#stopped) return false
-      if (await store.get(replay)) return true
+      if ((await store.get(replay)) || !this.#isCredible(incoming)) return true
       const contact = this.get(incoming.id) ?? newContact(incoming.id)
       const tx = new Transaction()
       const until = Math.floor(protocolTime()) + limits.PREKEY_DESTROYED_DAYS * DAY
@@ -579,7 +579,7 @@ export class Friendship {
         await this.#init.journal.commit(tx)
         return true
       }
-      this.invites.put(tx, { ...own, used: own.used + 1 })
+      this.invites.countRequest(tx, own.inviteId)
       const asking = { request: incoming, inviteId: own.inviteId, receivedAt: this.#init.clock.now() }
       const changed = { ...contact, name: incoming.request.name, asking }
       // we asked them, or accepted them before: their request is consent, and so was ours
@@ -634,7 +634,9 @@ export class Friendship {
       accept: { head: self.head, relays: [...relays], rekey, name: self.name },
     })
     const record = readIdentityRecord(request.record)
-    const believed = believe(contact, record)
+    // a newer one may have been seen while the request waited for the person
+    const isBest = !contact.pin || compareHeads(record.head, contact.pin) >= 0
+    const believed = isBest ? believe(contact, record) : contact
     const wanted = petname ?? (contact.petname === '' ? undefined : contact.petname)
     const changed: Contact = {
       ...believed,
@@ -651,10 +653,13 @@ export class Friendship {
       reply: { leg, secret: request.request.replySecret, relays: request.request.relays, storedAt: [] },
     }
     this.#put(tx, changed)
+    if (contact.verified && !changed.verified) {
+      tx.event('contact', { id: idToText(contact.id), state: changed.state, verified: false, keyChanged: true })
+    }
     this.#delivering.openChannel(tx, contact.id, { session, secrets, relays: request.request.relays })
     this.invites.useUp(tx, inviteId)
     tx.afterCommit(() => {
-      this.#init.directory.pin(contact.id, record.head, record.bytes)
+      if (isBest) this.#init.directory.pin(contact.id, record.head, record.bytes)
       this.#dispatchReply(changed)
     })
     return changed

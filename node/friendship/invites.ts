@@ -116,20 +116,22 @@ export class Invites {
     const tx = new Transaction()
     this.#own.set(toHex(own.inviteId), own)
     tx.onRollback(() => this.#own.delete(toHex(own.inviteId)))
-    this.put(tx, own)
+    this.#put(tx, own)
     await this.#init.journal.commit(tx)
     this.#open(own)
     return own
   }
 
   /** Writes an invite as it will be after the transaction. */
-  put(tx: Transaction, own: OwnInvite): void {
-    if (!this.#own.has(toHex(own.inviteId))) return
+  #put(tx: Transaction, own: OwnInvite): void {
     const value = encode(row, { ...own, invite: encode(inviteShape, own.invite) })
     tx.put(TABLE.invite, NO_SCOPE, own.inviteId, value)
-    tx.afterCommit(() => {
-      const name = toHex(own.inviteId)
-      if (this.#own.has(name)) this.#own.set(name, own)
+    // at once: what is written side by side for two people counts both
+    const name = toHex(own.inviteId)
+    const before = this.#own.get(name)
+    this.#own.set(name, own)
+    tx.onRollback(() => {
+      if (before && this.#own.get(name) === own) this.#own.set(name, before)
     })
   }
 
@@ -137,12 +139,18 @@ export class Invites {
     return this.#own.get(toHex(inviteId))
   }
 
+  /** A request came through it. */
+  countRequest(tx: Transaction, inviteId: Uint8Array): void {
+    const own = this.find(inviteId)
+    if (own) this.#put(tx, { ...own, used: own.used + 1 })
+  }
+
   /** A request that came through it was accepted: with the last use it ends. */
   useUp(tx: Transaction, inviteId: Uint8Array): void {
     const own = this.find(inviteId)
     if (!own) return
     if (own.accepted + 1 >= own.uses) this.remove(tx, inviteId)
-    else this.put(tx, { ...own, accepted: own.accepted + 1 })
+    else this.#put(tx, { ...own, accepted: own.accepted + 1 })
   }
 
   /** Gives an invite up here, and at the relays once the transaction is committed. */

@@ -13,7 +13,6 @@ const possible = mayMount()
 
 describe(titled('a full disk', possible, 'root and mount'), function () {
   this.timeout(120_000)
-  const temporaryDirectory = temporaryDirectories()
   let friends: Friends | undefined
   let mounted: string | undefined
   before(function () {
@@ -23,6 +22,7 @@ describe(titled('a full disk', possible, 'root and mount'), function () {
     await friends?.nodes.stopAll()
     if (mounted !== undefined) execFileSync('umount', [mounted])
   })
+  const temporaryDirectory = temporaryDirectories()
 
   it('refuses a message that it cannot keep, and loses none that it took', async () => {
     const directory = await temporaryDirectory()

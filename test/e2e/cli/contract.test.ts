@@ -14,7 +14,6 @@ const FORGED = 'kith: your node was stolen'
 
 describe('the contract of the command line', function () {
   this.timeout(60_000)
-  const temporaryDirectory = temporaryDirectories()
   let directory: string
   let friends: Friends
 
@@ -25,6 +24,7 @@ describe('the contract of the command line', function () {
     await friends.alice.start()
   })
   after(async () => friends?.nodes.stopAll())
+  const temporaryDirectory = temporaryDirectories()
 
   it('config: what holds and where it came from, checked and set', async () => {
     const { bob } = friends

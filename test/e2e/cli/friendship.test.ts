@@ -12,7 +12,6 @@ const isRequestOf =
 
 describe('two strangers', function () {
   this.timeout(60_000)
-  const temporaryDirectory = temporaryDirectories()
   let nodes: KithNodes
   let alice: KithProcess
   let bob: KithProcess
@@ -32,6 +31,7 @@ describe('two strangers', function () {
     await Promise.all([alice.start(), bob.start()])
   })
   after(async () => nodes?.stopAll())
+  const temporaryDirectory = temporaryDirectories()
 
   it('one is declined without a word, asks again, is blocked, and is not heard any more', async () => {
     const mallory = nodes.node('mallory', 'up')
@@ -107,15 +107,16 @@ describe('two strangers', function () {
 
 describe('a friendship that ended', function () {
   this.timeout(60_000)
-  const temporaryDirectory = temporaryDirectories()
   let friends: Friends | undefined
   after(async () => friends?.nodes.stopAll())
+  const temporaryDirectory = temporaryDirectories()
 
   it('T21 nothing of a former friend is shown; asked again, both are friends again', async () => {
     friends = await friendsOnline(await temporaryDirectory())
     const { alice, bob, ids } = friends
     const before = await bob.call('message.send', { who: 'Alice', text: 'while friends' })
     await arrives(alice, before.messageId)
+    await isDelivered(bob, before.messageId)
     expect((await alice.ask('unfriend', 'Bob'))[0]).to.include({ id: ids.bob, state: 'none' })
 
     const late = await bob.ask('send', 'Alice', 'after the end', '--wait', 'delivered', '--timeout', '2s').catch(String)

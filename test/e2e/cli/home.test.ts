@@ -8,7 +8,6 @@ import { temporaryDirectories } from '../../support/temporary-directories.ts'
 
 describe('one home', function () {
   this.timeout(60_000)
-  const temporaryDirectory = temporaryDirectories()
   let directory: string
   let friends: Friends
 
@@ -18,6 +17,7 @@ describe('one home', function () {
     await friends.relay.start()
   })
   after(async () => friends?.nodes.stopAll())
+  const temporaryDirectory = temporaryDirectories()
 
   it('commands at once without a running node: each answers, or says that the home is in use', async () => {
     const { bob } = friends

@@ -18,9 +18,9 @@ type Reported = Map<string, { from: KithProcess; to: KithProcess; text: string }
 
 describe('T24 killed while they become friends', function () {
   this.timeout(60_000)
-  const temporaryDirectory = temporaryDirectories()
   let nodes: KithNodes
   after(async () => nodes.stopAll())
+  const temporaryDirectory = temporaryDirectories()
 
   it('T24 each at each step: they end as friends, once, and messages flow', async () => {
     nodes = new KithNodes(await temporaryDirectory())
@@ -59,7 +59,6 @@ describe('T24 killed while they become friends', function () {
 
 describe('T24 killed while they write', function () {
   this.timeout(60_000 + 10_000 * KILLS)
-  const temporaryDirectory = temporaryDirectories()
   const reported: Reported = new Map()
   let nodes: KithNodes | undefined
   let alice: KithProcess
@@ -70,6 +69,7 @@ describe('T24 killed while they write', function () {
     ;({ nodes, alice, bob, relay } = await friendsOnline(await temporaryDirectory()))
   })
   after(async () => nodes?.stopAll())
+  const temporaryDirectory = temporaryDirectories()
 
   it('T24 the author, as soon as a command said that the message is written', async () => {
     for (const text of ['first', 'second']) {
@@ -170,11 +170,21 @@ async function burst(
 
 /** What was reported arrives, its author learns it, and nobody was shown anything twice. */
 async function expectWhole(alice: KithProcess, bob: KithProcess, reported: Reported): Promise<void> {
-  for (const [messageId, { from, to, text }] of reported) {
-    const shown = await to.logged((event) => event.event === 'message' && event.messageId === messageId)
-    expect(shown).to.include({ text, direction: 'in' })
-    await from.logged((event) => isState(event, messageId, 'delivered'))
-  }
+  await Promise.all(
+    [alice, bob].map(async (node) => {
+      const waited = new Set(
+        [...reported].flatMap(([id, { from, to, text }]) => [
+          ...(to === node ? [`shown in ${id}: ${text}`] : []),
+          ...(from === node ? [`state ${id} delivered`] : []),
+        ]),
+      )
+      await node.logged((event) => {
+        if (event.event === 'message') waited.delete(`shown ${event.direction} ${event.messageId}: ${event.text}`)
+        if (event.event === 'state') waited.delete(`state ${event.messageId} ${event.state}`)
+        return waited.size === 0
+      })
+    }),
+  )
   const [a, b] = await Promise.all([historyOf(alice, 'Bob'), historyOf(bob, 'Alice')])
   const known = new Set([...a, ...b].map(({ messageId }) => messageId))
   expect(
@@ -197,10 +207,6 @@ async function expectWhole(alice: KithProcess, bob: KithProcess, reported: Repor
     expect(twice(shown(node.told)), `told twice by ${node.name}`).to.deep.equal([])
     expect(log.map(({ cursor }) => cursor)).to.deep.equal(log.map((_, index) => index + 1))
   }
-}
-
-function isState(event: Json, messageId: string, state: string): boolean {
-  return event.event === 'state' && event.messageId === messageId && event.state === state
 }
 
 async function historyOf(node: KithProcess, who: string): Promise<Json[]> {

@@ -16,12 +16,12 @@ const OLD = oldNode()
 
 describe(OLD === undefined ? 'an older Node.js (SKIPPED: this machine has none)' : 'an older Node.js', function () {
   this.timeout(60_000)
-  const temporaryDirectory = temporaryDirectories()
   let child: ChildProcess | undefined
   before(function () {
     if (OLD === undefined) this.skip()
   })
   after(() => child?.kill('SIGKILL'))
+  const temporaryDirectory = temporaryDirectories()
 
   it('runs kith: a command, and a relay that ends by a signal', async () => {
     const home = join(await temporaryDirectory(), 'relay')

@@ -24,7 +24,6 @@ const WHILE_AWAY = [
 
 describe('a story of two friends', function () {
   this.timeout(60_000)
-  const temporaryDirectory = temporaryDirectories()
   let nodes: KithNodes
   let relay: KithProcess
   let alice: KithProcess
@@ -43,6 +42,7 @@ describe('a story of two friends', function () {
     await relay.start('--log-level', 'debug')
   })
   after(async () => nodes.stopAll())
+  const temporaryDirectory = temporaryDirectories()
 
   it('they create identities and start', async () => {
     const [[a], [b]] = await Promise.all([

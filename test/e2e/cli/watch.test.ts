@@ -6,9 +6,9 @@ import { temporaryDirectories } from '../../support/temporary-directories.ts'
 
 describe('watch', function () {
   this.timeout(60_000)
-  const temporaryDirectory = temporaryDirectories()
   let friends: Friends | undefined
   after(async () => friends?.nodes.stopAll())
+  const temporaryDirectory = temporaryDirectories()
 
   it('goes on after its cursor when the node was stopped, was killed, and was not there at all', async () => {
     friends = await friendsOnline(await temporaryDirectory())

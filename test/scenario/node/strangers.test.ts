@@ -40,7 +40,11 @@ const TOPICS = allTopics(BUCKET_BITS)
 const PREFIX_BYTES = 20
 
 /** An envelope with postage that is paid: `prefix` of 20 bytes, `body` to the end. */
-async function stamped(prefix: Uint8Array, body: Uint8Array, start = new Uint8Array(8)): Promise<Uint8Array> {
+async function stamped(
+  prefix: Uint8Array,
+  body: Uint8Array,
+  start: Uint8Array = new Uint8Array(8),
+): Promise<Uint8Array> {
   const unpaid = concat(prefix, new Uint8Array(8), body)
   const mint = mintEnvelopePostage(envelopeId(unpaid), unpaid.length, start)
   return concat(prefix, await pay(mint, async () => undefined), body)
@@ -180,6 +184,8 @@ describe('strangers', () => {
     const { stranger } = await startStranger(village, 'mallory')
     const { overheard } = await startStranger(village, 'eve', TOPICS)
     world.net.partition('mallory', ['eve', 'alice', 'bob'])
+    await untilRest(village)
+    overheard.length = 0
     const topic = topicOf(await idOf(bob), BUCKET_BITS)
     const today = dayOf(village)
     const body = world.random.bytes(4096 - 28)
@@ -252,8 +258,7 @@ describe('strangers', () => {
       const prefix = envelope.slice(0, PREFIX_BYTES)
       for (let i = 0; i < 20; i++) {
         const body = envelope.slice(28)
-        const at = world.random.int(0, body.length - 1)
-        body[at] = body[at]! ^ (1 + i)
+        body[world.random.int(0, body.length - 1)]! ^= 1 + i
         await publish(await stamped(prefix, body))
       }
       await publish(await stamped(prefix, world.random.bytes(4096 - 28)))

@@ -395,7 +395,7 @@ export function tapFrames(
             return server && tapped(server)
           },
         })
-      const get = (target: object, name: string | symbol): unknown =>
+      const get = (target: typeof network, name: string | symbol): unknown =>
         name === 'start' ? start : Reflect.get(target, name)
       return { ...ports, network: new Proxy(network, { get }) }
     },
