@@ -48,6 +48,8 @@ const RECEIPT_DELAY_MS = { normal: [1000, 5000], light: [1000, 5000], privacy: [
 const ACKNOWLEDGE_WITHIN_MS = 60_000
 const RECORD_TIMEOUT_MS = 8000
 const RENEW_MS = 6 * 3_600_000
+/** When the relays have not told the time by then, the own clock has to do. */
+const FIRST_RENEW_MS = 60_000
 const SETTLE_STEP_MS = 50
 /** What a stop may spend on acknowledgements that wait. */
 const FLUSH_MS = 2000
@@ -78,7 +80,10 @@ export class KithNode implements NodeService {
   readonly #gate: GossipGate
   readonly #startedAt: number
   #renewal: Timer | undefined
+  #renewing: Promise<void> = Promise.resolve()
   #online = false
+  /** Whether relays have told the time. */
+  #hasTime = false
   #stopped = false
 
   private constructor(ports: Ports, options: Required<NodeOptions>, self: Self, journal: Journal) {
@@ -97,7 +102,7 @@ export class KithNode implements NodeService {
       logger,
       // others name servers to us as well, in invites and profiles: only those that the person chose have a vote
       onTime: (address, seconds) => {
-        if (options.relays.includes(address)) this.#time.observe(address, seconds)
+        if (options.relays.includes(address)) this.#hearTime(address, seconds)
       },
     })
     this.#reader = new MailReader({
@@ -174,7 +179,7 @@ export class KithNode implements NodeService {
 
   /** Begins to listen, dial, read and put. */
   async start(): Promise<void> {
-    const { network, clock, random } = this.#ports
+    const { network, clock } = this.#ports
     this.#online = true
     const inbound: Inbound = {
       admit: (envelope, _topic, neighbour) => this.#gate.admit(envelope, neighbour),
@@ -182,14 +187,15 @@ export class KithNode implements NodeService {
       validateRecord: (key, value) => this.#directory.validate(key, value),
       compareRecords: (key, a, b) => this.#directory.compare(key, a, b),
     }
-    await this.#self.renew(this.#journal, random, Math.floor(this.#time.now()))
     await network.start(inbound)
     this.#pool.start()
     if (this.#options.profile !== 'light') network.subscribe([topicOf(this.#self.id, this.#options.bucketBits)])
     this.#reader.setServers(this.#options.relays)
     await this.#friendship.start()
     this.#publishRecords()
-    this.#renewal = clock.after(RENEW_MS, () => this.#renew())
+    // a record that a wrong clock dates into the future is believed by nobody, for as long: the relays' time comes first
+    if (this.#options.relays.length < 2) this.#renew()
+    else this.#renewal = clock.after(FIRST_RENEW_MS, () => this.#renew())
   }
 
   /** Sends what can be sent in a moment, and ends. The store stays open. */
@@ -477,12 +483,23 @@ export class KithNode implements NodeService {
       .catch((error: unknown) => this.#ports.logger.warn('publishing failed', { problem: describe(error) }))
   }
 
+  #hearTime(source: string, seconds: number): void {
+    const before = this.#time.correction()
+    const isFirst = !this.#hasTime
+    this.#time.observe(source, seconds)
+    this.#hasTime = this.#time.isAgreed()
+    if ((isFirst && this.#hasTime) || this.#time.correction() !== before) this.#renew()
+  }
+
   #renew(): void {
     const { clock, random, logger } = this.#ports
+    if (!this.#online || this.#stopped) return
+    this.#renewal?.cancel()
     this.#renewal = clock.after(RENEW_MS, () => this.#renew())
     this.#friendship.sweep().catch((error: unknown) => logger.warn('sweeping failed', { problem: describe(error) }))
-    this.#self
-      .renew(this.#journal, random, Math.floor(this.#time.now()))
+    // one after the other: each begins with the keys that the one before left
+    this.#renewing = this.#renewing
+      .then(async () => await this.#self.renew(this.#journal, random, Math.floor(this.#time.now())))
       .then((changed) => {
         if (changed) this.#publishRecords()
       })

@@ -10,6 +10,8 @@ import { createMailboxClient, type MailboxClient } from './mailbox-client.ts'
 
 /** A lower bound would hammer a server that is down, a higher one would leave mail lying after it came back. */
 const RECONNECT = { baseMs: 500, maxMs: 60_000 }
+/** A link that stays is greeted again: what a server says of the time is forgotten after a day. */
+const GREET_MS = 6 * 3_600_000
 
 /** A server that answered HELLO on a living link. */
 export interface ConnectedServer {
@@ -41,6 +43,7 @@ interface Entry {
   connected: ConnectedServer | undefined
   dialling: boolean
   retry: Timer | undefined
+  greeting: Timer | undefined
   problem: string | undefined
 }
 
@@ -71,6 +74,7 @@ export class ServerPool {
         connected: undefined,
         dialling: false,
         retry: undefined,
+        greeting: undefined,
         problem: undefined,
       }
       this.#entries.set(address, entry)
@@ -126,6 +130,7 @@ export class ServerPool {
   #drop(entry: Entry): void {
     this.#entries.delete(entry.address)
     entry.retry?.cancel()
+    entry.greeting?.cancel()
     entry.users.clear()
     entry.connected?.client.close()
     entry.connected = undefined
@@ -167,10 +172,12 @@ export class ServerPool {
       link.onClose(() => {
         if (entry.connected !== connected) return
         entry.connected = undefined
+        entry.greeting?.cancel()
         entry.problem = 'the connection ended'
         for (const user of entry.users) user.disconnected()
         this.#retryLater(entry)
       })
+      this.#greetLater(entry, connected)
       logger.info('server connected', { server: toHex(link.peerId).slice(-8) })
       // somebody who joins in one of these calls is told by `use`
       const users = Array.from(entry.users)
@@ -179,6 +186,19 @@ export class ServerPool {
       client.close()
       throw error
     }
+  }
+
+  #greetLater(entry: Entry, connected: ConnectedServer): void {
+    entry.greeting = this.#init.clock.after(GREET_MS, () => {
+      connected.client.hello().then(
+        ({ time }) => {
+          if (entry.connected !== connected) return
+          this.#init.onTime(entry.address, time)
+          this.#greetLater(entry, connected)
+        },
+        () => connected.client.close(),
+      )
+    })
   }
 
   #retryLater(entry: Entry): void {

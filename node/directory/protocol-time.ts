@@ -17,6 +17,8 @@ export interface ProtocolTime {
   now(): number
   /** Seconds by which the local clock is corrected now; 0 when it is believed. */
   correction(): number
+  /** Whether enough sources told the time lately to correct the local clock, or to leave it as it is. */
+  isAgreed(): boolean
   /** Tells what a source believed at this moment, in seconds since 1970. A source has one vote: its last. */
   observe(source: string, seconds: number): void
 }
@@ -27,12 +29,14 @@ export function createProtocolTime(clock: Pick<Clock, 'now'>): ProtocolTime {
 
   const local = (): number => Math.floor(clock.now() / 1000)
 
-  function correction(): number {
+  function offsetsNow(): number[] {
     const at = clock.now()
-    const offsets: number[] = []
-    for (const seen of observations.values()) {
-      if (Math.abs(at - seen.at) < FORGET_MILLISECONDS) offsets.push(seen.offset)
-    }
+    const fresh = [...observations.values()].filter((seen) => Math.abs(at - seen.at) < FORGET_MILLISECONDS)
+    return fresh.map(({ offset }) => offset)
+  }
+
+  function correction(): number {
+    const offsets = offsetsNow()
     if (offsets.length < MIN_SOURCES) return 0
     const median = medianTowardsZero(offsets)
     return Math.abs(median) > TOLERATED_SECONDS ? median : 0
@@ -41,6 +45,7 @@ export function createProtocolTime(clock: Pick<Clock, 'now'>): ProtocolTime {
   return {
     now: () => local() + correction(),
     correction,
+    isAgreed: () => offsetsNow().length >= MIN_SOURCES,
     observe(source, seconds) {
       if (!Number.isSafeInteger(seconds) || seconds < 0) return
       observations.delete(source)

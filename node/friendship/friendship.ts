@@ -17,7 +17,7 @@ import type { ServerPool } from '../delivery/server-pool.ts'
 import type { Directory } from '../directory/directory.ts'
 import { describe, ForgedError, KithError, PeerError, UsageError } from '../errors.ts'
 import { checkInviteExpiry, decodeInvite } from '../identity/invite.ts'
-import { compareHeads, equivocates, type IdentityView, readIdentityRecord } from '../identity/records.ts'
+import { checkWindow, compareHeads, equivocates, type IdentityView, readIdentityRecord } from '../identity/records.ts'
 import { idFromText, idToText } from '../identity/root.ts'
 import { safetyNumber } from '../identity/safety-number.ts'
 import * as limits from '../limits.ts'
@@ -458,7 +458,7 @@ export class Friendship {
     if (!found || !prekey) return false
     return await this.#delivering.exclusively(id, async () => {
       const contact = this.get(id)
-      if (!contact?.asked) return false
+      if (!contact?.asked || !isInWindow(self.record, protocolTime())) return false
       const { outgoing } = createLeg1({
         random: (length) => random.bytes(length),
         now: Math.floor(protocolTime()),
@@ -749,6 +749,16 @@ function isOvertaken({ request }: IncomingRequest, { invite }: OwnInvite, { stat
   if (state !== 'friend' || since === undefined) return false
   // their clock and ours may differ by what records are allowed to
   return request.rekey < rekey && request.created <= since + limits.MAX_RECORD_AHEAD_SECONDS
+}
+
+/** Whether others will believe the own record; after a start with a wrong clock it is renewed first. */
+function isInWindow(view: IdentityView, now: number): boolean {
+  try {
+    checkWindow(view, now)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function requesterRecord(view: IdentityView) {

@@ -185,7 +185,7 @@ export class KithProcess {
 
   /** First address of the ready line. */
   get address(): string {
-    return (this.events[0]?.addresses as string[])[0]!
+    return (this.events[0]!.addresses as string[])[0]!
   }
 
   /** Starts the node and waits for its ready line. */

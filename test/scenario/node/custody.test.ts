@@ -90,6 +90,8 @@ describe('what is told of a message', () => {
     const village = await createVillage(111, { relays: 3, faults: { duplicateRate: 0.5, delayMs: [5, 5000] } })
     const { world, alice, bob } = village
     const sent: Sent[] = []
+    await untilRest(village)
+    await world.pass(2 * MINUTE)
     for (let i = 0; i < 8; i++) sent.push(await sayOnce(village, alice, bob, `text ${i}`))
     world.crash('bob')
     for (let i = 8; i < 12; i++) sent.push(await sayOnce(village, alice, bob, `text ${i}`))
@@ -153,16 +155,18 @@ describe('a mailbox that is full', () => {
     const village = await createVillage(130, { node: { profile: 'light' } })
     const { world, alice, bob } = village
     await untilRest(village)
+    await world.pass(2 * MINUTE)
     world.crash('bob')
-    const texts = Array.from({ length: 140 }, (_, i) => `text ${i}`)
+    // a reader who acknowledged in one week has room for twice 128
+    const texts = Array.from({ length: 270 }, (_, i) => `text ${i}`)
     for (const text of texts) await say(alice, bob, text)
     await world.pass(5 * MINUTE)
     const states = (await historyOf(alice, bob)).map(({ state }) => state)
-    expect(states.filter((state) => state === 'custody')).to.have.lengthOf(128)
-    expect(states.slice(128).every((state) => state === 'queued')).to.equal(true)
+    expect(states.filter((state) => state === 'custody')).to.have.lengthOf(256)
+    expect(states.slice(256).every((state) => state === 'queued')).to.equal(true)
     await world.restart('bob')
     // not an hour later: who reads makes room, and the receipts say so
-    await world.eventually(async () => (await bob.it.history({ who: 'alice', limit: 200 })).length === 140, 5 * MINUTE)
+    await world.eventually(async () => (await bob.it.history({ who: 'alice', limit: 300 })).length === 270, 5 * MINUTE)
     await untilRest(village, 2 * HOUR)
     expect(await bob.do(() => textsOf(bob, alice))).to.deep.equal(texts)
   })

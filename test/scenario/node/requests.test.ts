@@ -214,7 +214,7 @@ describe('an answer to a request', () => {
       encodeLeg2({ ephemeral: x25519KeyPair(world.random.bytes(32)).public, ciphertext, c3: world.random.bytes(7070) }),
       encodeLeg2({ ephemeral: new Uint8Array(32), ciphertext, c3: world.random.bytes(7070) }),
     ]
-    const put = async (bytes: Uint8Array): Promise<string> =>
+    const putGarbage = async (bytes: Uint8Array): Promise<string> =>
       stranger.do(async (ports) => {
         const ends = await ports.network.connect(addresses[0]!)
         const client = createMailboxClient({ ...ports, link: ends })
@@ -228,7 +228,7 @@ describe('an answer to a request', () => {
         client.close()
         return status
       })
-    for (const bytes of garbage) expect(await put(bytes)).to.equal('stored')
+    for (const bytes of garbage) expect(await putGarbage(bytes)).to.equal('stored')
     await world.pass(2 * MINUTE)
     expect(await eventsOf(bob)).to.deep.equal(events)
     expect(await stateOf(bob, alice)).to.equal('outgoing')

@@ -83,7 +83,7 @@ describe('strangers', () => {
       ),
       await stamped(true1!.envelope.slice(0, PREFIX_BYTES), true1!.envelope.slice(28).fill(7, -1)),
     ]
-    for (const topic of [...new Set(overheard.map((each) => each.topic))]) {
+    for (const topic of new Set(overheard.map((each) => each.topic))) {
       for (const envelope of made) {
         expect(await stranger.do(({ network }) => network.publish(topic, envelope))).to.be.greaterThan(0)
       }

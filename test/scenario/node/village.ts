@@ -110,6 +110,7 @@ export async function settle(
       },
     },
   )
+  await idOf(villager.person)
   return villager.person
 }
 
@@ -144,9 +145,13 @@ export async function historyOf(person: Person, who: Person): Promise<HistoryEnt
   return person.do((it) => it.history({ who: who.name, limit: 1000 }))
 }
 
-/** 32 bytes. */
+const knownIds = new WeakMap<Person, Uint8Array>()
+
+/** 32 bytes; of somebody who was up when they settled. */
 export async function idOf(person: Person): Promise<Uint8Array> {
-  return idFromText(await person.do((it) => it.id))
+  const id = knownIds.get(person) ?? idFromText(await person.do((it) => it.id))
+  knownIds.set(person, id)
+  return id
 }
 
 /** A person's disk as it is now, to be read. */
