@@ -27,6 +27,7 @@ import { createProtocolTime, type ProtocolTime } from './directory/protocol-time
 import { describe, UsageError } from './errors.ts'
 import type { Contact } from './friendship/contact.ts'
 import { claimOf, Friendship } from './friendship/friendship.ts'
+import { ownRelays } from './friendship/own-relays.ts'
 import { Self } from './friendship/self.ts'
 import { idToText } from './identity/root.ts'
 import { topicOf } from './mailbox/buckets.ts'
@@ -122,7 +123,7 @@ export class KithNode implements NodeService {
       logger,
       protocolTime,
       askServers: (key, servers) => this.#askServers(key, servers ?? options.relays),
-      handToServers: (key, value) => this.#handToServers(key, value),
+      ...(options.relays.length > 0 && { handToServers: (key, value) => this.#handToServers(key, value) }),
       onAlarm: (alarm) => logger.warn('record alarm', { kind: alarm.kind }),
     })
     this.#conversations = new Conversations({ store, selfId: self.id })
@@ -179,7 +180,8 @@ export class KithNode implements NodeService {
 
   /** Begins to listen, dial, read and put. */
   async start(): Promise<void> {
-    const { network, clock } = this.#ports
+    const { network, clock, store } = this.#ports
+    const { relays } = this.#options
     this.#online = true
     const inbound: Inbound = {
       admit: (envelope, _topic, neighbour) => this.#gate.admit(envelope, neighbour),
@@ -190,11 +192,14 @@ export class KithNode implements NodeService {
     await network.start(inbound)
     this.#pool.start()
     if (this.#options.profile !== 'light') network.subscribe([topicOf(this.#self.id, this.#options.bucketBits)])
-    this.#reader.setServers(this.#options.relays)
+    const known = await ownRelays(store, relays, this.#time.now())
+    this.#reader.setServers([...relays, ...known.former])
     await this.#friendship.start()
+    if (known.changed) await this.#friendship.greetAll()
+    await known.remember()
     this.#publishRecords()
     // a record that a wrong clock dates into the future is believed by nobody, for as long: the relays' time comes first
-    if (this.#options.relays.length < 2) this.#renew()
+    if (relays.length < 2) this.#renew()
     else this.#renewal = clock.after(FIRST_RENEW_MS, () => this.#renew())
   }
 
@@ -528,7 +533,9 @@ export class KithNode implements NodeService {
         }),
       ),
     )
-    return answers.filter((answer) => answer.status === 'fulfilled' && answer.value.status === 'ok').length
+    const taken = answers.filter((answer) => answer.status === 'fulfilled' && answer.value.status === 'ok').length
+    // strangers ask any one of them
+    return taken === this.#options.relays.length ? taken : 0
   }
 }
 

@@ -67,12 +67,16 @@ export class Journal {
   readonly #store: Store
   readonly #clock: Clock
   readonly #listeners = new Set<(event: LoggedEvent) => void>()
+  /** Of the newest event, on the disk or on its way there. */
   #cursor: number
+  #written: number
+  #writing = 0
 
   private constructor(store: Store, clock: Clock, cursor: number) {
     this.#store = store
     this.#clock = clock
     this.#cursor = cursor
+    this.#written = cursor
   }
 
   static async open(store: Store, clock: Clock): Promise<Journal> {
@@ -88,11 +92,16 @@ export class Journal {
       tx.put(TABLE.event, NO_SCOPE, u64(cursor), encoder.encode(JSON.stringify(row)))
       if (cursor > MAX_EVENTS) tx.delete(TABLE.event, NO_SCOPE, u64(cursor - MAX_EVENTS))
     }
+    this.#writing++
     try {
       if (tx.changes.length > 0) await this.#store.write(tx.changes)
+      this.#written = Math.max(this.#written, logged.at(-1)?.cursor ?? 0)
     } catch (error) {
       tx.rolledBack()
       throw error
+    } finally {
+      // what was not written leaves no gap
+      if (--this.#writing === 0) this.#cursor = this.#written
     }
     tx.committed()
     for (const event of logged) for (const listener of this.#listeners) listener(event)

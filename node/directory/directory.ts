@@ -58,7 +58,7 @@ export interface DirectoryInit {
   protocolTime: () => number
   /** RECORD at servers: those given (multiaddrs), else the ones this node uses. May fail or hang. @default nobody is asked */
   askServers?: (key: Uint8Array, servers?: readonly string[]) => Promise<Uint8Array[]>
-  /** Hands a record in at the servers this node uses; how many took it. @default to nobody */
+  /** Hands a record in at the servers this node uses; how many took it, 0 when it should be tried again soon. @default to nobody */
   handToServers?: (key: Uint8Array, value: Uint8Array) => Promise<number>
   /** Records kept for others, published every 12 hours (relays). @default none */
   othersToPublish?: () => Promise<KeyedRecord[]>
@@ -316,14 +316,14 @@ class RecordDirectory implements Directory {
     return fewest
   }
 
-  /** Peers and servers that took a record; who fails is asked again in the next round. */
+  /** Peers and servers that took a record; 0 while the own servers have it not, so that the next round comes soon. */
   async #put({ key, value }: KeyedRecord): Promise<number> {
     const { network, handToServers } = this.#init
     const [peers, servers] = await Promise.all([
       this.#within(HAND_IN_MILLISECONDS, async () => network.putRecord(key, value), 0),
       handToServers ? this.#within(HAND_IN_MILLISECONDS, async () => handToServers(key, value), 0) : 0,
     ])
-    return peers + servers
+    return handToServers && servers === 0 ? 0 : peers + servers
   }
 
   #publishOthersIn(milliseconds: number): void {

@@ -124,6 +124,19 @@ export class Friendship {
     await this.sweep()
   }
 
+  /** Tells every friend anew what they have to know. */
+  async greetAll(): Promise<void> {
+    for (const { id, state } of this.#contacts.values()) {
+      if (state !== 'friend' && state !== 'accepted') continue
+      try {
+        await this.#init.greet(id)
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error
+        this.#init.logger.warn('a friend cannot be told now', { code: error.code })
+      }
+    }
+  }
+
   /** Forgets requests whose prekeys are gone and invites that have ended, and leaves unanswered answers once more. */
   async sweep(): Promise<void> {
     const now = this.#init.protocolTime()

@@ -44,6 +44,8 @@ export interface InvitesInit {
 const DAY = 86_400
 /** Invites that are read, those included that have just ended. */
 const MAX_KEPT_INVITES = 4 * limits.MAX_LIVE_INVITES
+/** A relay that takes longer than this to answer is not waited for. */
+const CLAIM_WAIT_MS = 5000
 const NO_SCOPE = new Uint8Array(0)
 const row = struct({
   inviteId: [1, bytes(8)],
@@ -119,7 +121,18 @@ export class Invites {
     this.#put(tx, own)
     await this.#init.journal.commit(tx)
     this.#open(own)
+    await this.#claimed(own)
     return own
+  }
+
+  /** Waits a little until a relay knows the mailbox: who gets the link may knock although this node goes away now. */
+  async #claimed({ inviteId }: OwnInvite): Promise<void> {
+    const { reader, clock } = this.#init
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = clock.after(CLAIM_WAIT_MS, resolve)
+    void reader.ready(watchName(inviteId)).then(() => resolve())
+    await promise
+    timer.cancel()
   }
 
   /** Writes an invite as it will be after the transaction. */

@@ -28,6 +28,8 @@ export async function startBare(
 
 /** One kept connection to an echo in another process. */
 export interface Echo {
+  /** Of the process that echoes. */
+  pid: number | undefined
   /** Milliseconds of each of `count` round trips, one after another. */
   roundTrips(count: number): Promise<number[]>
 }
@@ -39,12 +41,12 @@ interface Wire {
 
 /** An echo over a raw TCP socket. @param size bytes that go each way */
 export async function tcpEcho(bench: Bench, size: number): Promise<Echo> {
-  const { address } = await startBare(bench, 'tcp-echo')
+  const { process: peer, address } = await startBare(bench, 'tcp-echo')
   const socket = connect(Number(address), '127.0.0.1')
   socket.setNoDelay(true)
   bench.atEnd(async () => void socket.destroy())
   await once(socket, 'connect')
-  return pingPong(size, {
+  return pingPong(peer.pid, size, {
     send: (bytes) => void socket.write(bytes),
     onBytes: (listener) => void socket.on('data', (chunk: Buffer) => listener(chunk.length)),
   })
@@ -52,17 +54,17 @@ export async function tcpEcho(bench: Bench, size: number): Promise<Echo> {
 
 /** An echo over one stream of plain libp2p. @param size bytes that go each way */
 export async function libp2pEcho(bench: Bench, size: number): Promise<Echo> {
-  const { address } = await startBare(bench, 'libp2p-echo')
+  const { process: peer, address } = await startBare(bench, 'libp2p-echo')
   const node = await createEchoNode([])
   bench.atEnd(async () => await node.stop())
   const stream = await node.dialProtocol(multiaddr(address), ECHO_PROTOCOL)
-  return pingPong(size, {
+  return pingPong(peer.pid, size, {
     send: (bytes) => void stream.send(bytes),
     onBytes: (listener) => stream.addEventListener('message', (event) => listener(event.data.byteLength)),
   })
 }
 
-function pingPong(size: number, wire: Wire): Echo {
+function pingPong(pid: number | undefined, size: number, wire: Wire): Echo {
   const bytes = new Uint8Array(size).fill(7)
   let missing = 0
   let done: (() => void) | undefined
@@ -76,5 +78,5 @@ function pingPong(size: number, wire: Wire): Echo {
     wire.send(bytes)
     await back
   }
-  return { roundTrips: (count) => timesOf(count, trip) }
+  return { pid, roundTrips: (count) => timesOf(count, trip) }
 }

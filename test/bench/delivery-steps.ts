@@ -64,7 +64,7 @@ export async function benchDeliverySteps(bench: Bench): Promise<Group> {
 }
 
 function report(group: Group, steps: Steps, echo: number[]): void {
-  const base = group.times('raw: echo of 256 B over a libp2p stream, two processes', echo)
+  const base = group.times('raw: libp2p echo, 256 B', echo)
   const figures = {
     seal: group.times('ratchet: seal', steps.seal, base),
     postage: group.times('postage of the envelope, 10 bits', steps.postage, base),

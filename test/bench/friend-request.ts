@@ -24,8 +24,8 @@ export async function benchFriendRequest(bench: Bench): Promise<Group> {
     meetings.push(await meet(relay, pair))
     await Promise.all([pair.alice.process.stop(), pair.bob.process.stop()])
   }
-  const base = group.times('raw: echo of 256 B over a libp2p stream', trips)
-  const claim = group.times(`postage of one claim, ${CLAIM_POSTAGE_BITS} bits, in this process`, postage)
+  const base = group.times('raw: libp2p echo, 256 B', trips)
+  const claim = group.times(`postage of a claim, ${CLAIM_POSTAGE_BITS} bits`, postage)
   const both = meetings.map((one) => Math.max(one.friendOfAsked, one.friendOfAsking) - one.added)
   group.times('add to friend on both sides', both, claim)
   group.times('the same, against a round trip', both, base)

@@ -69,7 +69,7 @@ function cost({ p50, rate, megabytes }: Figure): number {
   return p50 ?? megabytes ?? 1000 / rate!
 }
 
-const WIDTHS = [54, 10, 10, 11, 9, 7] as const
+const WIDTHS = [56, 9, 9, 10, 8, 6] as const
 
 /** Prints one group. */
 export function printGroup({ title, figures, notes }: GroupReport): void {

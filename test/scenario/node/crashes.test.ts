@@ -1,7 +1,8 @@
 /**
  * Crashes at every call of Store and Network (T24): before and after it, at the sender and at the reader, from the first
  * word to the last receipt and all through a friend request. Nothing that was reported is lost, nothing is shown twice, no
- * message key seals two payloads.
+ * message key seals two payloads. One call in three is tried, each side of each person beginning elsewhere; with
+ * `KITH_SEEDS` set, all.
  */
 import { expect } from 'chai'
 import { SECOND } from '../../simulation/engine.ts'
@@ -52,6 +53,8 @@ async function expectSound(village: Village, sent: Sent[]): Promise<void> {
   }
 }
 
+const STRIDE = process.env['KITH_SEEDS'] === undefined ? 3 : 1
+
 const POINTS: readonly (readonly [who: 'alice' | 'bob', side: CrashSide])[] = [
   ['alice', 'before'],
   ['alice', 'after'],
@@ -73,12 +76,12 @@ async function callsOf(
 }
 
 describe('crashes', () => {
-  for (const [who, side] of POINTS) {
+  for (const [point, [who, side]] of POINTS.entries()) {
     it(`T24 ${who}'s node crashes ${side} each call of a talk`, async function () {
       this.timeout(60_000)
       const [first, last] = (await callsOf(1, true, talk))[who]
       expect(last - first).to.be.greaterThan(10)
-      for (let call = first; call <= last; call++) {
+      for (let call = first + (point % STRIDE); call <= last; call += STRIDE) {
         const village = await createVillage(1)
         village.world.crashAt(who, call, side)
         const sent = await talk(village)
@@ -91,7 +94,7 @@ describe('crashes', () => {
       this.timeout(60_000)
       const [first, last] = (await callsOf(2, false, meet))[who]
       expect(last - first).to.be.greaterThan(10)
-      for (let call = first; call <= last; call++) {
+      for (let call = first + (point % STRIDE); call <= last; call += STRIDE) {
         const village = await createVillage(2, { friends: false })
         village.world.crashAt(who, call, side)
         await meet(village)

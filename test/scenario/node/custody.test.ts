@@ -149,6 +149,43 @@ describe('a relay that loses its disk', () => {
   })
 })
 
+describe('a person who goes to other relays', () => {
+  it('tells the friend, who writes there from then on, and reads what still lies at the old one', async () => {
+    const village = await createVillage(125, { relays: 2, friends: false, node: { profile: 'light' } })
+    const { world, addresses } = village
+    const [first, second] = addresses as [string, string]
+    const here: { relays: readonly string[] } = { relays: [first] }
+    const carol = await settle(village, 'carol', { profile: 'light', relays: [first] })
+    // options are read at each start
+    const dave = await settle(village, 'dave', {
+      profile: 'light',
+      get relays() {
+        return here.relays
+      },
+    })
+    village.alice = carol
+    village.bob = dave
+    await befriend(world, carol, dave)
+    await untilRest(village)
+    world.crash('dave')
+    const sent = [await sayOnce(village, carol, dave, 'where are you')]
+    await world.pass(MINUTE)
+    here.relays = [second]
+    await world.restart('dave')
+    await untilRest(village, HOUR)
+    world.crash('relay1')
+    await world.pass(2 * MINUTE)
+    sent.push(await sayOnce(village, carol, dave, 'so there'))
+    await world.eventually(async () => (await textsOf(dave, carol)).length === 2, HOUR)
+    await world.restart('relay1')
+    await untilRest(village, HOUR)
+    await expectWholeTalk(village, sent)
+    await world.restart('dave')
+    await untilRest(village, HOUR)
+    expect((await dave.do((it) => it.status())).relays.map(({ address }) => address)).to.deep.equal([second])
+  })
+})
+
 describe('a mailbox that is full', () => {
   it('takes the rest in order when its reader has drained it', async function () {
     this.timeout(60_000)

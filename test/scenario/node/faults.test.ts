@@ -10,6 +10,7 @@ import { seeded } from '../../support/seed.ts'
 import { HOUR, MINUTE, SECOND } from '../../simulation/engine.ts'
 import { NO_FAULTS } from '../../simulation/faults.ts'
 import {
+  codeOf,
   createVillage,
   eventsOf,
   eventually,
@@ -108,6 +109,25 @@ describe('two friends among faults', () => {
     await untilRest(village, 12 * HOUR)
     await expectSound(village, sent)
   })
+
+  for (const code of ['STORE_FULL', 'STORE_FAILED'] as const) {
+    it(`go on after a disk that wrote nothing for a while (${code}), and have lost nothing`, async () => {
+      const village = await createVillage(6, { relays: 2 })
+      const { world, alice, bob } = village
+      const sent = await chatter(village, 2)
+      world.disk('bob').refusing = code
+      for (let i = 0; i < 3; i++) sent.push(await sayOnce(village, alice, bob, `while it is full ${i}`))
+      await world.pass(10 * SECOND)
+      expect(await codeOf(bob.do((it) => it.send('alice', 'not written')))).to.equal(code)
+      await world.pass(5 * MINUTE)
+      expect(await codeOf(bob.do((it) => it.send('alice', 'not written either')))).to.equal(code)
+      world.disk('bob').refusing = undefined
+      await eventually(village, async () => (await bob.it.history({ who: 'alice', limit: 99 })).length === 5, HOUR)
+      sent.push(...(await chatter(village, 3)))
+      await untilRest(village, 12 * HOUR)
+      await expectSound(village, sent)
+    })
+  }
 
   it('keep a log without gaps that is what was heard, over restarts', async () => {
     const village = await createVillage(5)

@@ -304,17 +304,32 @@ describe('an invite', () => {
 })
 
 describe('a request to somebody who is away', () => {
-  it('is there when they come back after ten days, though the invite has expired meanwhile', async () => {
-    const village = await createVillage(70, { friends: false })
+  it('is there after ten days, though the invite has expired meanwhile and the two were never up at once', async () => {
+    const village = await createVillage(70, { friends: false, relays: 2 })
     const { world, alice, bob } = village
     const link = await invite(alice)
     world.crash('alice')
     await bob.do((it) => it.add({ target: link, petname: 'alice' }))
+    await world.pass(MINUTE)
+    world.crash('bob')
     await passDays(village, 10)
     await world.restart('alice')
     await untilAsked(village, HOUR)
     await alice.do((it) => it.accept('bob', 'bob'))
-    await untilFriends(village)
+    const sent = [await sayOnce(village, alice, bob, 'sorry, I was away')]
+    await world.pass(MINUTE)
+    world.crash('alice')
+    await passDays(village, 3)
+    await world.restart('bob')
+    await world.eventually(async () => (await textsOf(bob, alice)).length === 1, HOUR)
+    sent.push(await sayOnce(village, bob, alice, 'so was I'))
+    await world.pass(MINUTE)
+    world.crash('bob')
+    await world.restart('alice')
+    await world.eventually(async () => (await textsOf(alice, bob)).length === 1, HOUR)
+    await world.restart('bob')
+    await untilRest(village)
+    await expectWholeTalk(village, sent)
   })
 
   it('is built again when nobody came within its 14 days, as long as the invite lives', async () => {
@@ -400,6 +415,29 @@ describe('a request to somebody who is away', () => {
     await untilRest(village, DAY)
     await expectWholeTalk(village, sent)
     expect(await alice.do((it) => it.requests())).to.deep.equal([])
+  })
+})
+
+describe('somebody whose relay was not there when they came', () => {
+  it('can be asked soon after it is, though nobody else remembers them', async () => {
+    const village = await createVillage(76, { friends: false })
+    const { world, bob } = village
+    // the others take her records, and will not be there
+    await settle(village, 'dave')
+    world.crash('relay1')
+    world.crash('bob')
+    const carol = await settle(village, 'carol')
+    await world.pass(5 * MINUTE)
+    await world.restart('relay1')
+    await world.pass(20 * MINUTE)
+    const link = await invite(carol)
+    for (const name of ['alice', 'dave', 'carol']) world.crash(name)
+    await world.restart('bob')
+    await bob.do((it) => it.add({ target: link, petname: 'carol' }))
+    await world.pass(5 * MINUTE)
+    world.crash('bob')
+    await world.restart('carol')
+    await world.eventually(async () => (await carol.it.requests()).length === 1, 10 * MINUTE)
   })
 })
 

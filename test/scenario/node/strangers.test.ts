@@ -329,8 +329,10 @@ describe('strangers', () => {
     }
     await world.restart('alice')
     await world.pass(MINUTE)
+    world.crash('bob')
     await passDays(village, 50)
     await world.restart('alice')
+    await world.restart('bob')
     await world.pass(MINUTE)
     await befriend(world, alice, bob)
     expect(world.faults.lies, 'lies').to.be.greaterThan(0)

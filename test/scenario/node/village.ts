@@ -77,7 +77,7 @@ export async function createVillage(seed: number, options: VillageOptions = {}):
   return village
 }
 
-/** Adds a person, who is listened to from the first moment. */
+/** Adds a person, who is listened to from the first moment. Options that are getters are asked at each start. */
 export async function settle(
   village: Village,
   name: string,
@@ -91,7 +91,7 @@ export async function settle(
   villager.person = await startPerson(
     world,
     name,
-    { relays: addresses, ...node },
+    Object.defineProperties({ relays: addresses }, Object.getOwnPropertyDescriptors(node)) as NodeOptions,
     {
       ports: (ports) => {
         const { rows } = world.disk(name).image()
@@ -178,15 +178,6 @@ export async function lanesOf(
   const first = sendingLane(channel)
   const lanes = channel.lanes.toSorted((a, b) => Number(b === first) - Number(a === first))
   return lanes.map(({ id, session }) => ({ id: toHex(id), rekey: session.rekey }))
-}
-
-/** As `say`, and waits for a state of the message. */
-export async function waitFor(
-  person: Person,
-  messageId: string,
-  state: 'sent' | 'custody' | 'delivered',
-): Promise<string> {
-  return person.do((it) => it.waitForState(messageId, state, 40 * 86_400_000))
 }
 
 /** As the world's `eventually`; who crashed meanwhile is started again, and is a no until then. */
