@@ -18,12 +18,14 @@ const SWEEP_MS = 3_600_000
 const FIRST_SWEEP_MS = 60_000
 
 export interface CustodyLimits {
-  /** Mailboxes; when there are more, idle ones give way. */
+  /** Mailboxes; when there are more, those that were never used give way. */
   maxClaims: number
   /** Disk for mailboxes, in bytes; a third of it is for mailboxes whose readers acknowledge. */
   maxBytes: number
-  /** DHT records, at most 4096 bytes each. */
+  /** DHT records, at most 4096 bytes each; when there are more, those of the source that handed in most give way. */
   maxRecords: number
+  /** Boxes whose legs' sources are remembered. */
+  maxKnownBoxes: number
   /** Addresses that all streams together are subscribed to. */
   maxSubscriptions: number
   /** Frames of one source prefix, and of all. */
@@ -39,6 +41,7 @@ export const CUSTODY_LIMITS: CustodyLimits = {
   maxClaims: 50_000,
   maxBytes: 4 * 1024 ** 3,
   maxRecords: 10_000,
+  maxKnownBoxes: 4096,
   maxSubscriptions: 250_000,
   frames: { burst: 8000, perSecond: 200 },
   allFrames: { burst: 40_000, perSecond: 4000 },
@@ -98,7 +101,7 @@ export async function createCustody(init: CustodyInit): Promise<Custody> {
   const mailboxes = new Mailboxes(ledger, keys.policy.maxDays)
   const watchers = new Watchers(limits.maxSubscriptions)
   mailboxes.onArrival = (address) => watchers.arrived(address)
-  const slots = new RequestSlots(ledger, mailboxes, random)
+  const slots = new RequestSlots(ledger, mailboxes, random, limits.maxKnownBoxes)
   const dearRate = new RateLimit(clock, limits.dear, limits.allDear)
   const frameRate = new RateLimit(clock, limits.frames, limits.allFrames)
   const verbs = new Verbs({ keys, ledger, mailboxes, slots, records, dearRate, openToAll })

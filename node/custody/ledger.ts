@@ -3,11 +3,12 @@
  * batch for each change, and the rule of who may still store when the disk runs full.
  */
 import { equal, toHex } from '../crypto/bytes.ts'
-import { type KindRules, kindRules } from '../mailbox/keys.ts'
+import { type Kind, type KindRules, kindRules } from '../mailbox/keys.ts'
 import { type Clock, type RowChange, type Store, TABLE } from '../ports.ts'
 import { encode } from '../wire/schema.ts'
-import { MAX_COPY_BYTES } from '../wire/commands.ts'
+import { MAX_COPY_BYTES, VERB } from '../wire/commands.ts'
 import { KeyedQueue } from '../keyed-queue.ts'
+import { FairShares, UNKNOWN_SOURCE } from './fair-shares.ts'
 import { type Claim, claimKey, claimRow, NO_SCOPE, pages, readRow } from './rows.ts'
 
 /** Bytes that a claim, and a copy or tombstone besides the copy itself, are reckoned to take on the disk. */
@@ -16,6 +17,8 @@ const ROW_COST_BYTES = 512
 const RESERVED_PART = 1 / 3
 /** Tombstones of a mailbox for each copy that its cap could ever hold; above, new mail waits for the oldest to expire. */
 const TOMBSTONES_PER_COPY = 16
+/** The part of all claims that unused ones to knock at keep when mailboxes of friends need room. */
+const DOORS_PART = 1 / 2
 
 export interface LedgerTotals {
   claims: number
@@ -32,10 +35,11 @@ export class Ledger {
   readonly #queue = new KeyedQueue()
   readonly #totals: LedgerTotals = { claims: 0, copies: 0, bytes: 0 }
   /**
-   * Mailboxes that never held or acknowledged anything and whose writer can claim them again, oldest first: when there
-   * are too many claims, these give way. Addresses by their hex.
+   * Mailboxes that never held or acknowledged anything: when there are too many claims, these give way. Addresses by
+   * their hex. First those whose writer can claim them again, oldest first; then invites and boxes, whose writer cannot.
    */
   readonly #idle = new Map<string, Uint8Array>()
+  readonly #idleDoors = new FairShares<Uint8Array>()
 
   constructor(store: Store, clock: Clock, maxClaims: number, maxBytes: number) {
     this.store = store
@@ -77,12 +81,21 @@ export class Ledger {
     return equal(claim.address, address) ? claim : undefined
   }
 
-  /** Writes one change of one mailbox. @throws StoreError, and then nothing changed */
-  async commit(before: Claim | undefined, after: Claim | undefined, changes: readonly RowChange[] = []): Promise<void> {
+  /**
+   * Writes one change of one mailbox.
+   * @param source prefix of whoever claims it anew
+   * @throws StoreError, and then nothing changed
+   */
+  async commit(
+    before: Claim | undefined,
+    after: Claim | undefined,
+    changes: readonly RowChange[] = [],
+    source?: string,
+  ): Promise<void> {
     const { address } = (after ?? before)!
     const row = { key: claimKey(this.store, address), value: after && encode(claimRow, after) }
     // Counted before the write, so that others who write meanwhile cannot take the same room.
-    this.#count(before, after)
+    this.#count(before, after, source)
     try {
       await this.store.write([...changes, row])
     } catch (error) {
@@ -95,15 +108,26 @@ export class Ledger {
     return this.#totals.claims < this.#maxClaims && this.#totals.bytes + ROW_COST_BYTES <= this.#maxBytes
   }
 
-  /** When there are too many claims, an idle one gives way. Not to be called from within `alone`. */
-  async makeRoomForClaim(): Promise<void> {
+  /**
+   * When there are too many claims, an idle one gives way. Not to be called from within `alone`.
+   * @param source prefix of whoever wants to claim
+   */
+  async makeRoomForClaim(kind: Kind, source: string): Promise<void> {
     if (this.hasRoomForClaim()) return
-    const [oldest] = this.#idle.values()
-    if (!oldest) return
-    await this.alone(oldest, async () => {
-      const claim = await this.find(oldest)
-      if (claim && isIdle(claim)) await this.commit(claim, undefined)
+    const victim = this.#victim(kind, source)
+    if (!victim) return
+    await this.alone(victim, async () => {
+      const claim = await this.find(victim)
+      if (claim && isUnused(claim)) await this.commit(claim, undefined)
     })
+  }
+
+  #victim(kind: Kind, source: string): Uint8Array | undefined {
+    const [oldest] = this.#idle.values()
+    if (oldest) return oldest
+    const [door] = this.#idleDoors.largestFor(source)
+    if (door || isDoor(kind)) return door
+    return this.#idleDoors.size > this.#maxClaims * DOORS_PART ? this.#idleDoors.largest()[0] : undefined
   }
 
   /**
@@ -122,13 +146,18 @@ export class Ledger {
     return claim.bytes + size <= Math.max(MAX_COPY_BYTES, cap.bytes * left)
   }
 
-  #count(before: Claim | undefined, after: Claim | undefined): void {
+  #count(before: Claim | undefined, after: Claim | undefined, source = UNKNOWN_SOURCE): void {
     this.#totals.claims += Number(after !== undefined) - Number(before !== undefined)
     this.#totals.copies += (after?.copies ?? 0) - (before?.copies ?? 0)
     this.#totals.bytes += cost(after) - cost(before)
     const name = toHex((after ?? before)!.address)
-    if (after && isIdle(after)) this.#idle.set(name, after.address)
-    else this.#idle.delete(name)
+    if (after && isUnused(after)) {
+      if (isDoor(after.kind)) this.#idleDoors.set(name, after.address, source)
+      else this.#idle.set(name, after.address)
+    } else {
+      this.#idle.delete(name)
+      this.#idleDoors.delete(name)
+    }
   }
 }
 
@@ -136,9 +165,14 @@ function cost(claim: Claim | undefined): number {
   return claim ? claim.bytes + ROW_COST_BYTES * (1 + claim.copies + claim.tombstones) : 0
 }
 
-function isIdle(claim: Claim): boolean {
-  const untouched = claim.copies + claim.tombstones + claim.weeks === 0 && claim.release === undefined
-  return untouched && rulesOf(claim).anyone.length > 0
+/** Whether a mailbox never held or acknowledged anything. */
+function isUnused(claim: Claim): boolean {
+  return claim.copies + claim.tombstones + claim.weeks === 0 && claim.release === undefined
+}
+
+/** Whether strangers knock there: such a mailbox is of use before anything lies in it, and only its reader can claim it. */
+function isDoor(kind: number): boolean {
+  return kindRules(kind)!.writer.includes(VERB.request)
 }
 
 /** The rules of a stored claim's kind, which exists. */

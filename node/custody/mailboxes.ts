@@ -69,19 +69,17 @@ export class Mailboxes {
     this.#maxDays = maxDays
   }
 
-  /** The signature by R has been checked. @returns seconds until which the claim lives */
-  async claim(args: {
-    kind: Kind
-    writer: Uint8Array
-    reader: Uint8Array
-    until: number
-  }): Promise<number | 'released' | 'full' | 'refused'> {
+  /** The signature by R has been checked. @param source prefix of whoever claims @returns seconds until which the claim lives */
+  async claim(
+    args: { kind: Kind; writer: Uint8Array; reader: Uint8Array; until: number },
+    source: string,
+  ): Promise<number | 'released' | 'full' | 'refused'> {
     const { kind, writer, reader } = args
     const ledger = this.#ledger
     const address = mailboxAddress(kind, writer, reader)
     const now = ledger.now()
     if (args.until <= now) return 'refused'
-    if (!(await ledger.find(address))) await ledger.makeRoomForClaim()
+    if (!(await ledger.find(address))) await ledger.makeRoomForClaim(kind, source)
     return ledger.alone(address, async () => {
       const before = await ledger.find(address)
       if (before?.release) return 'released'
@@ -94,7 +92,7 @@ export class Mailboxes {
       if (!ledger.hasRoomForClaim()) return 'full'
       const next = Math.floor(now / HOUR_SECONDS) * POSITIONS_PER_HOUR + 1
       const empty = { next, copies: 0, bytes: 0, tombstones: 0, weeks: 0, lastWeek: 0 }
-      await ledger.commit(undefined, { address, kind, writer, reader, until, ...empty })
+      await ledger.commit(undefined, { address, kind, writer, reader, until, ...empty }, [], source)
       return until
     })
   }

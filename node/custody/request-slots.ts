@@ -7,14 +7,13 @@ import { toHex } from '../crypto/bytes.ts'
 import { KIND } from '../mailbox/keys.ts'
 import type { Random } from '../ports.ts'
 import { VERB } from '../wire/commands.ts'
+import { UNKNOWN_SOURCE } from './fair-shares.ts'
 import { type Ledger, maxTombstones, quota } from './ledger.ts'
 import { type Mailboxes, type Refused, type SignedBy } from './mailboxes.ts'
 import type { Claim, Slip } from './rows.ts'
 
 /** Slots of a box that one source prefix may fill. Fewer would hurt people behind one NAT, more would make filling cheap. */
 const MAX_SLOTS_PER_SOURCE = 4
-/** After a restart nobody remembers whence a leg came: all those count as one source. */
-const UNKNOWN_SOURCE = ''
 
 export interface Knock {
   address: Uint8Array
@@ -28,13 +27,16 @@ export class RequestSlots {
   readonly #ledger: Ledger
   readonly #mailboxes: Mailboxes
   readonly #random: Random
-  /** For each box by address: the source of each leg it holds, by cid. */
+  readonly #maxKnownBoxes: number
+  /** For each box by address, the one knocked at longest ago first: the source of each leg it holds, by cid. */
   readonly #sources = new Map<string, Map<string, string>>()
 
-  constructor(ledger: Ledger, mailboxes: Mailboxes, random: Random) {
+  /** @param maxKnownBoxes boxes whose legs' sources are remembered; above, they are forgotten as by a restart */
+  constructor(ledger: Ledger, mailboxes: Mailboxes, random: Random, maxKnownBoxes: number) {
     this.#ledger = ledger
     this.#mailboxes = mailboxes
     this.#random = random
+    this.#maxKnownBoxes = maxKnownBoxes
   }
 
   async place(knock: Knock, source: string, signedBy: SignedBy): Promise<{ slot: number } | Refused> {
@@ -104,7 +106,10 @@ export class RequestSlots {
       const from = before?.get(name)
       if (from !== undefined && !gone.includes(slip)) after.set(name, from)
     }
-    this.#sources.set(toHex(address), after)
+    const box = toHex(address)
+    this.#sources.delete(box)
+    this.#sources.set(box, after)
+    if (this.#sources.size > this.#maxKnownBoxes) this.#sources.delete(this.#sources.keys().next().value!)
   }
 
   #drawSlot(slots: number, taken: ReadonlySet<number | undefined>): number {

@@ -1,18 +1,22 @@
 /**
  * RECORD (PROTOCOL 2 and 6): DHT records of those who use this relay, kept and republished until they expire. What is
- * valid and which of two records wins is decided by the caller's rules; a lower record never replaces a higher one.
+ * valid and which of two records wins is decided by the caller's rules; a lower record never replaces a higher one. When
+ * there are too many, no source keeps the others out; who reads mail here is not asked, it would join people and mailboxes.
  */
 import { equal, toHex, utf8 } from '../crypto/bytes.ts'
 import { PeerError } from '../errors.ts'
 import * as limits from '../limits.ts'
-import { type Store, TABLE } from '../ports.ts'
+import { type RowChange, type Store, TABLE } from '../ports.ts'
 import { identityRecord, prekeyRecord, signed } from '../wire/records.ts'
 import { decode, encode } from '../wire/schema.ts'
 import { KeyedQueue } from '../keyed-queue.ts'
+import { FairShares, UNKNOWN_SOURCE } from './fair-shares.ts'
 import { NO_SCOPE, pages, readRow, type ServedRecord, servedRecordRow } from './rows.ts'
 
 const IDENTITY_PREFIX = utf8('/kith-id/')
 const PREKEY_PREFIX = utf8('/kith-pk/')
+/** Records are written one after the other, so that their number is right when it is looked at. */
+const ONE_AFTER_THE_OTHER = 'records'
 
 export interface RecordRules {
   /** @throws PeerError when `value` may not stand at `key` */
@@ -26,7 +30,8 @@ export class ServedRecords {
   readonly #rules: RecordRules
   readonly #maxRecords: number
   readonly #queue = new KeyedQueue()
-  #count = 0
+  /** What is held, by key in hexadecimal. */
+  readonly #shares = new FairShares<{ key: Uint8Array; expires: number }>()
 
   constructor(store: Store, rules: RecordRules, maxRecords: number) {
     this.#store = store
@@ -35,11 +40,11 @@ export class ServedRecords {
   }
 
   async load(): Promise<void> {
-    for await (const records of this.#pages()) this.#count += records.length
+    for await (const records of this.#pages()) for (const row of records) this.#hold(row, UNKNOWN_SOURCE)
   }
 
   get count(): number {
-    return this.#count
+    return this.#shares.size
   }
 
   /** @param now seconds */
@@ -52,28 +57,35 @@ export class ServedRecords {
 
   /**
    * Takes a record in. @returns what is known of its key afterwards, maybe a higher one
+   * @param source prefix of whoever hands it in
    * @throws PeerError when it is not valid
    */
-  async put(key: Uint8Array, record: Uint8Array, now: number): Promise<ServedRecord | 'full'> {
+  async put(key: Uint8Array, record: Uint8Array, now: number, source: string): Promise<ServedRecord | 'full'> {
     const { seq, expires } = this.#read(key, record)
     if (expires <= now) throw new PeerError('EXPIRED', 'record is expired')
-    return this.#queue.run(toHex(key), async () => {
-      const value = await this.#store.get(this.#rowKey(key))
-      const held = value && readRow(servedRecordRow, value)
-      if (held && equal(held.key, key) && held.expires > now) {
-        if (this.#rules.compareRecords(key, record, held.record) <= 0) return held
-      }
-      if (!held && this.#count >= this.#maxRecords) return 'full'
+    return this.#queue.run(ONE_AFTER_THE_OTHER, async () => {
+      const held = await this.get(key, now)
+      if (held && this.#rules.compareRecords(key, record, held.record) <= 0) return held
       const row = { key, record, seq, expires }
-      this.#count += held ? 0 : 1
-      try {
-        await this.#store.write([{ key: this.#rowKey(key), value: encode(servedRecordRow, row) }])
-      } catch (error) {
-        this.#count -= held ? 0 : 1
-        throw error
-      }
+      const changes: RowChange[] = [{ key: this.#rowKey(key), value: encode(servedRecordRow, row) }]
+      const isFull = this.#shares.sourceOf(toHex(key)) === undefined && this.#shares.size >= this.#maxRecords
+      const victim = isFull ? this.#victim(source) : undefined
+      if (isFull && !victim) return 'full'
+      if (victim) changes.push({ key: this.#rowKey(victim), value: undefined })
+      await this.#store.write(changes)
+      if (victim) this.#shares.delete(toHex(victim))
+      this.#hold(row, source)
       return row
     })
+  }
+
+  #hold({ key, expires }: ServedRecord, source: string): void {
+    this.#shares.set(toHex(key), { key, expires }, source)
+  }
+
+  /** Key of the record that gives way: of the best supplied source the one that would end first. */
+  #victim(source: string): Uint8Array | undefined {
+    return this.#shares.largestFor(source).toSorted((a, b) => a.expires - b.expires)[0]?.key
   }
 
   async *all(now: number): AsyncGenerator<{ key: Uint8Array; value: Uint8Array }> {
@@ -86,10 +98,10 @@ export class ServedRecords {
     for await (const records of this.#pages()) {
       for (const { key, expires } of records) {
         if (expires > now) continue
-        await this.#queue.run(toHex(key), async () => {
+        await this.#queue.run(ONE_AFTER_THE_OTHER, async () => {
           if (await this.get(key, now)) return
           await this.#store.write([{ key: this.#rowKey(key), value: undefined }])
-          this.#count--
+          this.#shares.delete(toHex(key))
         })
       }
     }

@@ -29,7 +29,7 @@ const COPY_BYTES: readonly number[] = [...limits.ENVELOPE_BYTES, limits.LEG_BYTE
 
 /** Who asks, as far as a server cares. */
 export interface Asker {
-  /** Source prefix, for rates alone. */
+  /** Source prefix, for rates and shares; in memory alone. */
   source: string
   /** This node itself: no rates, no postage, and it may claim where others may not. */
   local: boolean
@@ -74,7 +74,7 @@ export class Verbs {
     const stop = this.#new(asker) ?? this.#paid(command.challenge, address, nonce, asker)
     if (stop) return stop
     if (!this.#signedBy(VERB.claim, command)(reader)) return no(STATUS.refused)
-    const result = await mailboxes.claim({ kind: rules.kind, writer, reader, until })
+    const result = await mailboxes.claim({ kind: rules.kind, writer, reader, until }, asker.source)
     return typeof result === 'number' ? ok(wire.claimAnswer, { until: result }) : refusal(result)
   }
 
@@ -169,7 +169,7 @@ export class Verbs {
       if (!nonce || !challenge) return no(STATUS.price)
       const stop = this.#new(asker) ?? this.#paid(challenge, concat(key, sha256(record)), nonce, asker)
       if (stop) return stop
-      const taken = await this.#takeRecord(key, record, now)
+      const taken = await this.#takeRecord(key, record, now, asker.source)
       if (typeof taken === 'string') return refusal(taken)
       row = taken
     }
@@ -180,9 +180,9 @@ export class Verbs {
     return ok(wire.recordAnswer, { record: row.record, receipt, signature: keys.sign('recordReceipt', receipt) })
   }
 
-  async #takeRecord(key: Uint8Array, record: Uint8Array, now: number) {
+  async #takeRecord(key: Uint8Array, record: Uint8Array, now: number, source: string) {
     try {
-      return await this.#init.records.put(key, record, now)
+      return await this.#init.records.put(key, record, now, source)
     } catch (error) {
       if (error instanceof PeerError) return 'refused'
       throw error

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import * as fc from 'fast-check'
 import { sign } from '../../../node/crypto/ed25519.ts'
 import { ENVELOPE_BYTES, LEG_BYTES, MAX_FRAME_BYTES, MAX_PIPELINED_REQUESTS } from '../../../node/limits.ts'
-import { KIND } from '../../../node/mailbox/keys.ts'
+import { type Kind, KIND } from '../../../node/mailbox/keys.ts'
 import type { LinkServer } from '../../../node/ports.ts'
 import * as wire from '../../../node/wire/commands.ts'
 import { decode, encode, type Shape } from '../../../node/wire/schema.ts'
@@ -236,6 +236,42 @@ describe('mailbox server: hostile askers', () => {
       await full.put(`full ${i}`)
     }
     expect((await member(server, testMailbox('late')).claim()).status).to.equal('full')
+  })
+
+  it('T44 lets unused invites of whoever claimed most give way, and never one that holds a request', async () => {
+    const server = await testServer({ custody: { limits: { maxClaims: 6 } } })
+    const invite = (name: string, prefix: string) => member(server, testMailbox(name, KIND.invite), prefix)
+    const [waiting, unused] = [invite('waiting', 'honest'), invite('unused', 'honest')]
+    for (const one of [waiting, unused]) await one.claim()
+    const { address, writer, reader } = testMailbox('waiting', KIND.invite)
+    const leg = testCopy('leg', LEG_BYTES)
+    await waiting.client.request({ address, writerSeed: writer.seed, leg, expires: server.now() + DAY })
+    for (let i = 0; i < 4; i++) await invite(`flood ${i}`, 'flood').claim()
+    expect((await invite('one more', 'flood').claim()).status, 'nobody holds more').to.equal('full')
+    for (const name of ['a', 'b']) {
+      expect((await invite(name, `fresh ${name}`).claim()).status).to.equal('claimed')
+      expect(server.custody.counters().claims).to.equal(6)
+    }
+    const probe = testMailbox('unused', KIND.invite)
+    const knock = { address: probe.address, writerSeed: probe.writer.seed, leg, expires: server.now() + DAY }
+    expect((await server.client().request(knock)).status, 'an honest one is still there').to.equal('placed')
+    const held = await waiting.client.fetch({ entries: [{ address, after: 0, readerSeed: reader.seed }] })
+    expect(held).to.have.nested.property('items.length', 1)
+  })
+
+  it('T44 keeps half of the claims open to mailboxes of friends, whatever sources the invites come from', async () => {
+    const server = await testServer({ custody: { limits: { maxClaims: 4 } } })
+    const claim = async (name: string, kind: Kind) =>
+      (await member(server, testMailbox(name, kind), `prefix ${name}`).claim()).status
+    for (let i = 0; i < 4; i++) expect(await claim(`flood ${i}`, KIND.invite)).to.equal('claimed')
+    expect(await claim('another', KIND.invite)).to.equal('full')
+    for (let i = 0; i < 2; i++) {
+      const friend = member(server, testMailbox(`friend ${i}`))
+      expect((await friend.claim()).status).to.equal('claimed')
+      expect((await friend.put(`mail ${i}`)).status).to.equal('stored')
+    }
+    expect(await claim('friend 2', KIND.friend), 'the other half stays').to.equal('full')
+    expect(server.custody.counters()).to.include({ claims: 4, copies: 2 })
   })
 
   it('T44 keeps an idle claim that is written to at the moment when it should give way', async () => {

@@ -109,6 +109,33 @@ describe('mailbox server: RECORD', () => {
     expect(await client.putRecord({ key: key('a'), record: record(6) })).to.have.nested.property('receipt.seq', 6)
   })
 
+  it('lets the source that handed in most give way to others when it is full, what would end first before the rest', async () => {
+    const server = await testServer({ custody: { ...rules, limits: { maxRecords: 5 } } })
+    const put = async (name: string, prefix: string, days = 10) =>
+      (await server.client(prefix).putRecord({ key: key(name), record: record(5, now + days * DAY) })).status
+    for (let i = 0; i < 4; i++) expect(await put(`flood ${i}`, 'flood', 20 - i)).to.equal('ok')
+    expect(await put('honest', 'home', 1)).to.equal('ok')
+    expect(await put('flood 4', 'flood'), 'nobody holds more').to.equal('full')
+    expect(await put('newcomer', 'elsewhere', 1)).to.equal('ok')
+    expect(await put('newcomer 2', 'elsewhere', 1)).to.equal('ok')
+    expect(await put('newcomer 3', 'elsewhere', 1), 'by then it would hold most').to.equal('full')
+    expect(server.custody.counters().records).to.equal(5)
+    const names = ['flood 0', 'flood 1', 'honest', 'newcomer', 'newcomer 2'].map(key)
+    const kept = (await listed(server.custody.recordsToRepublish())).map((entry) => entry.key)
+    expect(kept).to.have.deep.members(names)
+    expect(await put('honest', 'flood', 1), 'what is held stays with its source').to.equal('ok')
+  })
+
+  it('forgets sources at a restart: what was there counts as one', async () => {
+    const before = await testServer({ custody: { ...rules, limits: { maxRecords: 3 } } })
+    for (const name of ['a', 'b', 'c']) await before.client(name).putRecord({ key: key(name), record: record(5) })
+    expect((await before.client('d').putRecord({ key: key('d'), record: record(5) })).status).to.equal('full')
+    const server = await before.restart()
+    expect((await server.client('d').putRecord({ key: key('d'), record: record(5) })).status).to.equal('ok')
+    expect(server.custody.counters().records).to.equal(3)
+    expect((await server.restart()).custody.counters().records).to.equal(3)
+  })
+
   it('counts right when two hand in the same key at once', async () => {
     const server = await testServer({ custody: rules })
     const clients = [server.client(), server.client(), server.client()]

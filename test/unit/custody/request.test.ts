@@ -180,6 +180,22 @@ describe('mailbox server: REQUEST', () => {
     expect((await box.knock('mine 5', 'p0')).status, 'what was taken away counts no longer').to.equal('placed')
   })
 
+  it('remembers the sources of a bounded number of boxes, and of those that were knocked at last', async () => {
+    const server = await testServer({ custody: { limits: { maxKnownBoxes: 2 } } })
+    const knock = async (name: string, i: number) => {
+      const mailbox = testMailbox(name, KIND.box)
+      await member(server, mailbox).claim()
+      const { address, writer } = mailbox
+      const asked = { address, writerSeed: writer.seed, leg: leg(`${name} ${i}`), expires: server.now() + DAY }
+      return (await server.client().request(asked)).status
+    }
+    for (let i = 0; i < 4; i++) expect(await knock('first', i)).to.equal('placed')
+    await knock('second', 0)
+    expect(await knock('first', 4), 'still known').to.equal('full')
+    await knock('third', 0)
+    expect(await knock('first', 5), 'forgotten').to.equal('placed')
+  })
+
   it('T43 lets a new source in after a restart, which forgets all prefixes', async () => {
     let server = await testServer()
     let box = await door(server, KIND.box)
