@@ -12,6 +12,7 @@ const OWN_FIELDS = new Set(['v', 'cursor', 'event', 'at'])
 const RENAMING = new Set(['friend', 'contact', 'request'])
 /** IDs are long; where a name is unknown this much tells them apart. */
 const SHORT_ID = 16
+const SHORT_MESSAGE_ID = 8
 
 /** Prints the events of one node, one after the other. */
 export class EventTeller {
@@ -61,8 +62,17 @@ export class EventTeller {
     if (event === 'friend' || event === 'contact') this.#names = undefined
     if (event === 'friend') return [`${head}${await this.#name(field('id'))} is a friend now`]
     if (event === 'contact') return [`${head}${await this.#name(field('id'))}: ${sanitiseLine(field('state'))}`]
+    if (event === 'state') return [`${head}${this.#out.style('dim', `message ${stateText(detail)}`)}`]
+    if (event === 'alarm') return [`${head}${this.#out.style('red', await this.#alarm(detail))}`]
     const fields = Object.entries(detail).map(([key, value]) => `${sanitiseLine(key)}=${sanitiseLine(String(value))}`)
     return [`${head}${sanitiseLine(event)}  ${this.#out.style('dim', fields.join(' '))}`.trimEnd()]
+  }
+
+  async #alarm(detail: EventView['detail']): Promise<string> {
+    const who = await this.#name(String(detail.id ?? ''))
+    if (detail.kind === 'not-ours') return `ALARM: a record of your own identity was signed elsewhere`
+    if (detail.kind === 'unknown-head') return `ALARM: ${who} saw a record of your identity that was not signed here`
+    return `ALARM: two records of ${who} contradict each other; compare the safety number`
   }
 
   async #name(id: string): Promise<string> {
@@ -73,4 +83,10 @@ export class EventTeller {
     }
     return sanitiseLine(this.#names.get(id) ?? id.slice(0, SHORT_ID))
   }
+}
+
+/** `4dd10653: delivered`, with the reason where there is one. */
+function stateText({ messageId, state, reason }: EventView['detail']): string {
+  const told = `${String(messageId ?? '').slice(0, SHORT_MESSAGE_ID)}: ${String(state ?? '')}`
+  return sanitiseLine(reason === undefined ? told : `${told} (${String(reason)})`)
 }

@@ -25,6 +25,7 @@ import { ServerPool } from './delivery/server-pool.ts'
 import { createDirectory, type Directory } from './directory/directory.ts'
 import { createProtocolTime, type ProtocolTime } from './directory/protocol-time.ts'
 import { describe, UsageError } from './errors.ts'
+import { Alarms } from './friendship/alarms.ts'
 import type { Contact } from './friendship/contact.ts'
 import { claimOf, Friendship } from './friendship/friendship.ts'
 import { ownRelays } from './friendship/own-relays.ts'
@@ -78,6 +79,7 @@ export class KithNode implements NodeService {
   readonly #delivery: Delivery
   readonly #conversations: Conversations
   readonly #friendship: Friendship
+  readonly #alarms: Alarms
   readonly #gate: GossipGate
   readonly #startedAt: number
   #renewal: Timer | undefined
@@ -116,6 +118,11 @@ export class KithNode implements NodeService {
       acknowledgeWithinMs: ACKNOWLEDGE_WITHIN_MS,
     })
     this.#courier = new Courier({ pool: this.#pool, clock, random, logger, protocolTime })
+    this.#alarms = new Alarms({
+      journal,
+      logger,
+      known: () => [self.id, ...this.#friendship.all().map(({ id }) => id)],
+    })
     this.#directory = createDirectory({
       clock,
       store,
@@ -124,7 +131,7 @@ export class KithNode implements NodeService {
       protocolTime,
       askServers: (key, servers) => this.#askServers(key, servers ?? options.relays),
       ...(options.relays.length > 0 && { handToServers: (key, value) => this.#handToServers(key, value) }),
-      onAlarm: (alarm) => logger.warn('record alarm', { kind: alarm.kind }),
+      onAlarm: (alarm) => this.#alarms.record(alarm),
     })
     this.#conversations = new Conversations({ store, selfId: self.id })
     this.#delivery = new Delivery({
@@ -157,6 +164,7 @@ export class KithNode implements NodeService {
       courier: this.#courier,
       relays: options.relays,
       protocolTime,
+      onUnknownHead: (friend) => this.#alarms.raise('unknown-head', friend),
       greet: (friend) => this.#conversations.sendProfile(friend, { name: self.name, relays: [...options.relays] }),
     })
     this.#gate = new GossipGate({

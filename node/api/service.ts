@@ -88,7 +88,7 @@ export interface HistoryEntry {
   via?: 'gossip' | 'relay'
 }
 
-/** One row of the event log. `event` is one of ready, request, friend, message, state, contact. */
+/** One row of the event log. `event` is one of ready, request, friend, message, state, contact, alarm. */
 export interface NodeEvent {
   cursor: number
   event: string

@@ -60,6 +60,8 @@ export interface FriendshipInit {
   relays: readonly string[]
   /** Seconds. */
   protocolTime: () => number
+  /** A friend saw a record of this identity that was not signed here. */
+  onUnknownHead: (friend: Uint8Array) => void
   /** Sends what a new friend has to know first; never waits for the network. */
   greet: (friend: Uint8Array) => Promise<void>
 }
@@ -326,6 +328,7 @@ export class Friendship {
     const contact = this.get(friend)
     if (yours && !this.#init.self.signed(yours)) {
       this.#init.logger.warn('a friend saw a record of this identity that was not signed here')
+      this.#init.onUnknownHead(friend)
     }
     if (contact?.pin && compareHeads(mine, contact.pin) > 0) this.#follow(contact.id)
   }

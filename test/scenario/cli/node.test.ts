@@ -82,7 +82,10 @@ describe('kith up, relay, watch', () => {
       counters: { claims: 1, copies: 2, bytes: 8192, records: 3 },
     })
     const friends = await shell.run(['friends', '--home', home], { bare: true })
-    expect([friends.status, friends.stderr]).to.deep.equal([2, 'kith: friend.list needs a node, this is a relay\n'])
+    expect([friends.status, friends.stderr]).to.deep.equal([
+      2,
+      'kith: friend.list needs a node, this is a relay\nhint: name the home that you mean with --home or KITH_HOME\n',
+    ])
     relay.stop('SIGTERM')
     expect((await relay.done).status).to.equal(0)
   })
@@ -102,7 +105,10 @@ describe('kith up, relay, watch', () => {
     relay.stop('SIGTERM')
     await relay.done
     const missing = await shell.run(['relay', '--config', '/nowhere.toml', '--home', home], { bare: true })
-    expect([missing.status, missing.stderr]).to.deep.equal([2, 'kith: cannot read /nowhere.toml (ENOENT)\n'])
+    expect([missing.status, missing.stderr]).to.deep.equal([
+      2,
+      'kith: cannot read /nowhere.toml (ENOENT)\nhint: check the path, and who may read it\n',
+    ])
   })
 
   it('commands join the node that runs: no passphrase, no second node', async () => {
@@ -211,6 +217,26 @@ describe('kith up, relay, watch', () => {
     expect(stderr).to.equal(
       'kith: the node has gone\nhint: start it with `kith up`; `kith watch --since 3` goes on where this ended\n',
     )
+  })
+
+  it('watch says how far a message came, and what is alarming', async () => {
+    shell.node.emit('friend', { id: BOB, petname: 'bob' })
+    shell.node.emit('state', { messageId: '4dd1065385b1375708ac927683b35ad8', state: 'custody', receipts: 2 })
+    shell.node.emit('state', { messageId: '4dd1065385b1375708ac927683b35ad8', state: 'failed', reason: 'ended' })
+    for (const kind of ['not-ours', 'unknown-head', 'equivocation']) shell.node.emit('alarm', { kind, id: BOB })
+    const watch = shell.start('watch --since 1', { columns: 200 })
+    const lines = (await watch.lines(5)).map((line) =>
+      stripVTControlCharacters(line).slice('2026-11-21 09:56  '.length),
+    )
+    watch.stop('SIGINT')
+    await watch.done
+    expect(lines).to.deep.equal([
+      'message 4dd10653: custody',
+      'message 4dd10653: failed (ended)',
+      'ALARM: a record of your own identity was signed elsewhere',
+      'ALARM: bob saw a record of your identity that was not signed here',
+      'ALARM: two records of bob contradict each other; compare the safety number',
+    ])
   })
 
   it('T45 an event of a peer paints nothing and forges no line', async () => {
