@@ -27,8 +27,17 @@ export async function readConfigFile(
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code === 'ENOENT' && !mustExist) return undefined
-    throw new ConfigError('CONFIG', `cannot read ${path}${code === undefined ? '' : ` (${code})`}`, { cause })
+    throw new ConfigError('CONFIG', `cannot read ${path}${code === undefined ? '' : ` (${code})`}`, {
+      hint: 'check the path, and who may read it',
+      cause,
+    })
   }
+}
+
+/** Who lives in the home of this run, as it is marked there; a person when it is not. */
+export async function roleOfHome(context: Context): Promise<NodeRole> {
+  const marked = await readConfigFile(join(homeOf(context), 'role'), false)
+  return marked?.text.trim() === 'relay' ? 'relay' : 'node'
 }
 
 /**

@@ -27,6 +27,7 @@ export const EXIT_MEANINGS: [ExitStatus, string][] = [
 
 const BY_CODE: Record<string, ExitStatus> = {
   USAGE: EXIT.usage,
+  INVALID_PARAMS: EXIT.usage,
   NO_IDENTITY: EXIT.usage,
   NO_VAULT: EXIT.usage,
   HOME_UNSAFE: EXIT.usage,

@@ -6,6 +6,7 @@ import type { Writable } from 'node:stream'
 import { styleText } from 'node:util'
 import { KithError } from '../node/errors.ts'
 import { OutputClosedError } from './exit-status.ts'
+import { hintFor } from './hints.ts'
 import { sanitiseLine, terminalSafeJson } from './sanitise.ts'
 
 /** Version of what `--json` prints. */
@@ -77,7 +78,7 @@ export class Output {
   failure(error: unknown, verbose = false): void {
     const { message, hint } = describe(error)
     this.#stderr.write(`kith: ${sanitiseLine(message)}\n`)
-    if (hint !== undefined) this.#stderr.write(`hint: ${sanitiseLine(hint)}\n`)
+    if (!this.#quiet) this.#stderr.write(`hint: ${sanitiseLine(hint)}\n`)
     if (verbose && error instanceof Error) this.#stderr.write(`${traceOf(error)}\n`)
   }
 
@@ -85,12 +86,14 @@ export class Output {
   async error(error: unknown, verbose: boolean): Promise<void> {
     this.failure(error, verbose)
     const { code, message, hint } = describe(error)
-    if (this.json) await this.object({ error: { code, message, ...(hint === undefined ? {} : { hint }) } })
+    if (this.json) await this.object({ error: { code, message, hint } })
   }
 }
 
-function describe(error: unknown): { code: string; message: string; hint?: string | undefined } {
-  if (error instanceof KithError) return { code: error.code, message: error.message, hint: error.hint }
+function describe(error: unknown): { code: string; message: string; hint: string } {
+  if (error instanceof KithError) {
+    return { code: error.code, message: error.message, hint: error.hint ?? hintFor(error) }
+  }
   const message = error instanceof Error ? error.message : String(error)
   return { code: 'INTERNAL', message: `internal error: ${message}`, hint: 'this is a bug of kith; -v shows where' }
 }

@@ -10,6 +10,7 @@ import { ConfigError, UsageError } from '../node/errors.ts'
 import { type Context, usage } from './context.ts'
 
 const MAX_LINE_BYTES = 4096
+const FILE_HINT = 'check the path, and who may read it'
 const HINT = 'give it with --passphrase-file FILE, --passphrase-fd N or $CREDENTIALS_DIRECTORY/passphrase'
 
 /**
@@ -46,7 +47,8 @@ async function newFromFile(file: string | undefined): Promise<string | undefined
 
 async function givenPassphrase({ options, env }: Context): Promise<string | undefined> {
   const { passphraseFd: fd, passphraseFile: file } = options
-  if (fd !== undefined && file !== undefined) throw usage('--passphrase-fd and --passphrase-file exclude each other')
+  if (fd !== undefined && file !== undefined)
+    throw usage('--passphrase-fd and --passphrase-file exclude each other', 'give one of them')
   if (fd !== undefined) return readFirstLine(createReadStream('', { fd, autoClose: false }), `descriptor ${fd}`)
   if (file !== undefined) return readFirstLine(createReadStream(file), file)
   const folder = env.CREDENTIALS_DIRECTORY
@@ -61,7 +63,7 @@ async function exists(path: string): Promise<boolean> {
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
-    throw new ConfigError('CONFIG', `cannot read ${path}`, { cause: error })
+    throw new ConfigError('CONFIG', `cannot read ${path}`, { hint: FILE_HINT, cause: error })
   }
 }
 
@@ -77,14 +79,13 @@ async function readFirstLine(stream: Readable, name: string): Promise<string> {
     throw new ConfigError(
       'CONFIG',
       `cannot read the passphrase from ${name}${code === undefined ? '' : ` (${code})`}`,
-      {
-        cause,
-      },
+      { hint: FILE_HINT, cause },
     )
   }
   const end = bytes.indexOf(0x0a)
   const line = end === -1 ? bytes : bytes.subarray(0, end)
-  if (line.length > MAX_LINE_BYTES) throw new ConfigError('CONFIG', `the passphrase in ${name} is too long`)
+  if (line.length > MAX_LINE_BYTES)
+    throw new ConfigError('CONFIG', `the passphrase in ${name} is too long`, { hint: 'its first line is used' })
   const text = decodeLine(line, name).replace(/\r$/, '')
   if (text === '') throw new ConfigError('CONFIG', `${name} holds no passphrase`, { hint: 'its first line is used' })
   return text
@@ -94,6 +95,6 @@ function decodeLine(line: Uint8Array, name: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(line)
   } catch (cause) {
-    throw new ConfigError('CONFIG', `the passphrase in ${name} is not UTF-8`, { cause })
+    throw new ConfigError('CONFIG', `the passphrase in ${name} is not UTF-8`, { hint: 'its first line is used', cause })
   }
 }

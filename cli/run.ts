@@ -53,7 +53,8 @@ function ignore(): void {}
 
 /** The output before the options are known: what commander refuses is told in the form that was asked for. */
 function earlyOutput(argv: readonly string[], { stdout, stderr }: CliInit): Output {
-  return new Output({ stdout, stderr, json: hasFlag(argv, '--json'), quiet: false })
+  const [json, quiet] = [hasFlag(argv, '--json'), hasFlag(argv, '-q', '--quiet')]
+  return new Output({ stdout, stderr, json, quiet })
 }
 
 function hasFlag(argv: readonly string[], ...names: string[]): boolean {

@@ -30,10 +30,7 @@ const count = z.int().min(1)
 export const configSchema = z.strictObject({
   name: oneLine(limits.MAX_NAME_BYTES).min(1).optional().describe('what friends see when you knock'),
   listen: z.array(address).max(limits.MAX_CONFIG_ADDRESSES).describe('addresses to listen on'),
-  announce: z
-    .array(address)
-    .max(limits.MAX_CONFIG_ADDRESSES)
-    .describe('addresses to tell others instead of the found ones'),
+  announce: z.array(address).max(limits.MAX_CONFIG_ADDRESSES).describe('addresses to tell others beside those found'),
   bootstrap: z.array(peerAddress).max(limits.MAX_CONFIG_ADDRESSES).describe('peers through which the network is found'),
   relays: z.array(peerAddress).max(limits.MAX_RELAYS).describe('relays that keep mail for you'),
   network: z.enum(['lan', 'public']).describe('lan also talks to private addresses; public to global ones only'),
@@ -59,7 +56,7 @@ export interface Origin {
 export interface ResolvedConfig {
   values: Config
   origins: Record<ConfigKey, Origin>
-  /** For people: variables that begin with KITH_ and mean nothing here. They are no error: containers set such ones unasked. */
+  /** For people: reserved keys, and variables that begin with KITH_ and mean nothing here: containers set such ones unasked. */
   warnings: string[]
 }
 
@@ -76,8 +73,13 @@ export interface ConfigSources {
 /** Of the same prefix, read elsewhere. */
 const OTHER_VARIABLES = new Set(['KITH_HOME'])
 
+/** Keys that are laid down and change nothing yet. */
+const RESERVED: readonly ConfigKey[] = ['name', 'direct']
+
 /** `--log-level` for `logLevel`. */
 export function flagName(key: ConfigKey): string {
+  // one relay at a time is named there
+  if (key === 'relays') return '--relay'
   return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
 
@@ -119,7 +121,7 @@ export function resolveConfig(sources: ConfigSources): ResolvedConfig {
   return {
     values: { ...defaults(role, given), ...given },
     origins: Object.fromEntries(CONFIG_KEYS.map((key) => [key, origin(key)])) as Record<ConfigKey, Origin>,
-    warnings: unknownVariables(env),
+    warnings: [...unknownVariables(env), ...reservedKeys(found)],
   }
 }
 
@@ -215,6 +217,12 @@ function unknownVariables(env: Record<string, string | undefined>): string[] {
       const close = nearest(name, known)
       return `${name} means nothing to kith${close === undefined ? '' : `; did you mean ${close}?`}`
     })
+}
+
+function reservedKeys(found: ReadonlyMap<ConfigKey, { origin: Origin }>): string[] {
+  return RESERVED.filter((key) => found.has(key)).map(
+    (key) => `${found.get(key)!.origin.where}: ${key} is reserved and changes nothing yet`,
+  )
 }
 
 /** The candidate that the fewest typing mistakes turn into `word`, or undefined when none is near. */

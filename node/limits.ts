@@ -96,6 +96,7 @@ export const MAX_TIME_SOURCES = 16
 export const MAX_INCOMING_REQUESTS = 64
 export const MAX_REQUESTS_PER_INVITE = 16
 export const MAX_LIVE_INVITES = 64
+export const MIN_INVITE_SECONDS = 60
 export const MAX_FRIENDS = 1000
 export const MAX_UNACKNOWLEDGED_PER_FRIEND = 1000
 /** Envelopes written by one synced batch when a mailbox is drained (6). */

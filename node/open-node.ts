@@ -101,6 +101,7 @@ async function openNode(options: OpenNodeOptions): Promise<RunningNode> {
         peerId: peerIdText(network.peerId),
         addresses: options.offline ? [] : network.addresses(),
       },
+      warnings: options.offline ? [] : unannounced(config, network.addresses()),
       settle: async (timeoutMs) => {
         if (node instanceof KithNode) await node.settle(timeoutMs)
       },
@@ -113,6 +114,16 @@ async function openNode(options: OpenNodeOptions): Promise<RunningNode> {
     await release()
     throw error
   }
+}
+
+/** Addresses that were to be announced and are told to nobody. */
+function unannounced({ announce, network }: Config, told: readonly string[]): string[] {
+  return announce
+    .filter((address) => !told.some((known) => known === address || known.startsWith(`${address}/p2p/`)))
+    .map((address) => {
+      const why = network === 'public' ? 'it is no address of the internet, and network is public' : 'it does not read'
+      return `announce: ${address} is told to nobody: ${why}`
+    })
 }
 
 async function startOrStop(node: KithNode | KithRelay): Promise<void> {

@@ -21,7 +21,7 @@ interface InitOptions {
 export function addIdentityCommands(program: Command, runner: Runner): void {
   program
     .command('init')
-    .description('create your identity; shows 24 words once, which bring it back')
+    .description('create your identity; shows its 24 words once')
     .option('--name <name>', 'what friends see when you knock')
     .option('--relay <address>', 'a relay that keeps mail for you (repeatable)', collect)
     .option('--bootstrap <address>', 'a peer through which the network is found (repeatable)', collect)
@@ -92,7 +92,8 @@ async function tellInit(
   if (wordsFile !== undefined) return out.lines([...head, `The 24 words are in ${sanitiseLine(wordsFile)}.`, ...next])
   return out.lines([
     ...head,
-    'These 24 words bring your identity back. They are shown once: write them down and keep them from others.',
+    'These 24 words are your identity, whatever happens to this machine. They are shown once: write them down and',
+    'keep them from others.',
     '',
     ...numbered(created.words.split(' ')),
     ...next,

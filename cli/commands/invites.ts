@@ -1,8 +1,8 @@
 /** `invite`, `invites`, `invite revoke`: links that let somebody knock. */
 import type { Command } from 'commander'
 import { renderUnicodeCompact } from 'uqr'
-import { MAX_REQUESTS_PER_INVITE } from '../../node/limits.ts'
-import type { Context } from '../context.ts'
+import { MAX_REQUESTS_PER_INVITE, MIN_INVITE_SECONDS } from '../../node/limits.ts'
+import { type Context, usage } from '../context.ts'
 import { table } from '../layout.ts'
 import { localTime } from '../local-time.ts'
 import { withNode } from '../node-session.ts'
@@ -26,6 +26,7 @@ export function addInviteCommands(program: Command, runner: Runner): void {
 
 async function create(context: Context, options: { expires?: number; uses?: number; qr?: boolean }): Promise<void> {
   const { out } = context
+  if (options.expires !== undefined && options.expires < MIN_INVITE_SECONDS) throw usage('--expires is at least 1m')
   await withNode(context, { network: true, settle: true }, async ({ api, transient }) => {
     const created = await api.call('invite.create', {
       ...(options.expires === undefined ? {} : { expiresInSeconds: options.expires }),

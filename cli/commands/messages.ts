@@ -64,7 +64,8 @@ async function send(
     const limit = options.wait === undefined ? SHORT_LIVED_WAIT_SECONDS : (options.timeout ?? DEFAULT_TIMEOUT_SECONDS)
     const reached = await waitFor(api, { messageId, state }, wanted, limit)
     const status = sendStatus(reached, options.wait)
-    await tellSent(context, { who, messageId, reached, wanted: options.wait, transient, status })
+    const waited = wanted !== 'queued'
+    await tellSent(context, { who, messageId, reached, wanted: options.wait, waited, transient, status })
     return status
   })
 }
@@ -96,13 +97,15 @@ async function tellSent(
     messageId: string
     reached: DeliveryState
     wanted: DeliveryState | undefined
+    /** Whether there was time for somebody to take it. */
+    waited: boolean
     transient: boolean
     status: ExitStatus
   },
 ): Promise<void> {
-  const { who, messageId, reached, wanted, transient, status } = sent
+  const { who, messageId, reached, wanted, waited, transient, status } = sent
   if (out.json) await out.object({ messageId, state: reached })
-  else await out.lines([`${mark(out, reached)}  ${explain(reached, sanitiseLine(who))}`])
+  else await out.lines([`${mark(out, reached)}  ${explain(reached, sanitiseLine(who), waited)}`])
   if (status === EXIT.network) {
     const error = new NetworkError('TIMED_OUT', `not ${wanted} in time, the message is ${reached}`, {
       hint: 'it stays in the outbox and goes on; `kith history` shows its state',
@@ -115,9 +118,9 @@ async function tellSent(
   }
 }
 
-function explain(state: DeliveryState, who: string): string {
+function explain(state: DeliveryState, who: string, waited: boolean): string {
   const texts: Record<DeliveryState, string> = {
-    queued: `kept here for ${who}; nobody could take it yet`,
+    queued: `kept here for ${who}; ${waited ? 'nobody could take it yet' : 'the node goes on with it'}`,
     sent: `handed to the network for ${who}; no relay has signed for it yet`,
     custody: `kept for ${who} by their relays`,
     delivered: `${who} has it`,

@@ -52,7 +52,7 @@ function addNetworkOptions(command: Command): Command {
   return command
     .option('--config <file>', 'configuration instead of config.toml in the home')
     .option('--listen <address>', 'where to listen, for example /ip4/0.0.0.0/tcp/4301 (repeatable)', collect)
-    .option('--announce <address>', 'address to tell others instead of those found (repeatable)', collect)
+    .option('--announce <address>', 'address to tell others beside those found (repeatable)', collect)
     .option('--bootstrap <address>', 'a peer through which the network is found (repeatable)', collect)
     .addOption(new Option('--network <kind>', 'lan when every listen address is private').choices(['lan', 'public']))
     .option('--log-level <level>', 'error, warn, info, debug or trace')
@@ -77,7 +77,9 @@ async function run(context: Context, role: NodeRole, options: RunOptions): Promi
     (holder) => (holder === undefined || holder.transient ? 'wait' : 'refuse'),
     context.lockWaitMs * PATIENCE,
   )
-  await serve(context, home, role, opened as RunningNode)
+  const running = opened as RunningNode
+  for (const warning of running.warnings ?? []) context.out.note(`warning: ${warning}`)
+  await serve(context, home, role, running)
   return context.signal.reason === 'SIGINT' ? EXIT.interrupted : EXIT.done
 }
 

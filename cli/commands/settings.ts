@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
 import writeFileAtomic from 'write-file-atomic'
 import { CONFIG_KEYS, resolveConfig, setConfigValue } from '../../node/config.ts'
-import { configPath, loadConfig, readConfigFile } from '../configuration.ts'
+import { configPath, loadConfig, readConfigFile, roleOfHome } from '../configuration.ts'
 import { type Context, homeOf } from '../context.ts'
 import { table } from '../layout.ts'
 import { noIdentity } from '../node-session.ts'
@@ -41,7 +41,7 @@ export function addSettingsCommands(program: Command, runner: Runner): void {
 
 async function show(context: Context, options: { origin?: boolean }): Promise<void> {
   const { out } = context
-  const { values, origins, warnings } = await loadConfig(context, 'node')
+  const { values, origins, warnings } = await loadConfig(context, await roleOfHome(context))
   for (const warning of warnings) out.note(`warning: ${warning}`)
   if (out.json) return out.object({ config: values, ...(options.origin === true ? { origin: origins } : {}) })
   const rows = CONFIG_KEYS.map((key) => [
@@ -69,6 +69,7 @@ async function set(context: Context, key: string, value: string | undefined): Pr
   const text = setConfigValue(file?.text ?? '', key, value)
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   await writeFileAtomic(path, text, { mode: 0o600 })
+  for (const warning of resolveConfig({ file: { path, text } }).warnings) out.note(`warning: ${warning}`)
   if (out.json) return out.object({ key, value: value ?? null, file: path })
   await out.lines([`${sanitiseLine(path)}: ${sanitiseLine(key)} ${value === undefined ? 'taken out' : 'set'}`])
   out.hint('a node that runs takes it at its next start')

@@ -10,6 +10,7 @@ import {
   MAX_LIVE_INVITES,
   MAX_REQUESTS_PER_INVITE,
   MAX_WAIT_SECONDS,
+  MIN_INVITE_SECONDS,
 } from '../limits.ts'
 import type { NodeRole } from './runtime.ts'
 import {
@@ -145,7 +146,7 @@ export const METHODS = {
     summary: 'A link that lets others knock.',
     needs: 'node',
     params: z.strictObject({
-      expiresInSeconds: z.number().int().min(60).default(DEFAULT_INVITE_SECONDS),
+      expiresInSeconds: z.number().int().min(MIN_INVITE_SECONDS).default(DEFAULT_INVITE_SECONDS),
       uses: z.number().int().min(1).max(MAX_REQUESTS_PER_INVITE).default(1),
     }),
     result: invite,

@@ -33,6 +33,8 @@ export interface OpenNodeOptions {
 export interface RunningNode {
   readonly service: NodeService
   readonly ready: NodeReady
+  /** For people: what of the configuration has no effect here. */
+  readonly warnings?: readonly string[]
   /**
    * Resolves when nothing that can be sent now waits to be sent, or the time is over. A command that is the node for a
    * moment calls it before it stops.

@@ -44,7 +44,7 @@ describe('configuration', () => {
       expect(origins.name).to.deep.equal({ from: 'file', where: 'config.toml:3' })
       expect(origins.relayMaxDays).to.deep.equal({ from: 'default', where: 'default' })
       expect(Object.keys(origins)).to.have.members(CONFIG_KEYS)
-      expect(warnings).to.deep.equal([])
+      expect(warnings).to.deep.equal(['config.toml:3: name is reserved and changes nothing yet'])
     })
 
     it('takes a flag that is undefined and a variable that is empty as not given', () => {

@@ -63,6 +63,15 @@ describe('the contract of the command line', function () {
     expect(await show({})).to.have.nested.property('origin.logLevel.from', 'default')
   })
 
+  it('says which address it was to announce and tells to nobody', async () => {
+    const relay = friends.nodes.node('announcing', 'relay')
+    const [dropped, told] = ['/ip4/10.0.0.1/tcp/4301', '/ip4/8.8.8.8/tcp/4301']
+    await relay.start('--network', 'public', '--announce', dropped, '--announce', told)
+    expect(relay.stderr).to.match(/^warning: announce: \/ip4\/10\.0\.0\.1\/tcp\/4301 is told to nobody: .*\n$/)
+    expect(relay.address).to.match(/^\/ip4\/8\.8\.8\.8\/tcp\/4301\/p2p\//)
+    await relay.stop()
+  })
+
   it('exit statuses: usage 2, nobody there 3, unknown friend 1, not trusted 4', async () => {
     const { alice, bob } = friends
     const expectStatus = async (status: number, node: typeof alice, ...args: string[]): Promise<void> => {

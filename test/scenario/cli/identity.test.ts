@@ -1,5 +1,5 @@
 /** Scripts of `init`, `id`, `status`, `passphrase change`, `config`, `help`: command and what it prints. */
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { expect } from 'chai'
@@ -188,6 +188,15 @@ describe('kith id, status, passphrase, config, help', () => {
     expect(shown.stdout).to.match(/^network +"public" +\(default\)$/m)
     expect((await shell.run('config show --json')).json[0]!.config).to.include({ profile: 'light' })
     expect((await shell.run('config check')).stdout).to.equal(`${config}: ok\n`)
+    await writeFile(join(shell.home, 'role'), 'relay\n')
+    const relays = (await shell.run('config show --json')).json[0]!.config
+    expect(relays, 'what holds for who lives there')
+      .to.include({ profile: 'light' })
+      .and.have.nested.property('listen[0]')
+    expect(relays).to.have.deep.property('listen', ['/ip4/0.0.0.0/tcp/4301'])
+    await rm(join(shell.home, 'role'))
+    const reserved = await shell.run('config set name alice')
+    expect(reserved.stderr).to.include('warning: ').and.to.include('name is reserved and changes nothing yet\n')
     await writeFile(config, 'profil = "light"\n')
     expect(await shell.run('config check')).to.include({
       status: 2,

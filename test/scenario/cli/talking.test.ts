@@ -130,9 +130,15 @@ describe('kith among friends', () => {
     expect((await shell.run('send bob', { stdin: 'a pipe' })).status).to.equal(0)
     expect(shell.node.messages.map(({ text }) => text)).to.deep.equal(['two\nlines', 'a pipe'])
     const invalid = await shell.run('send bob -', { stdin: Uint8Array.of(0xff) })
-    expect([invalid.status, invalid.stderr]).to.deep.equal([1, 'kith: standard input is not UTF-8 text\n'])
+    expect([invalid.status, invalid.stderr]).to.deep.equal([
+      1,
+      'kith: standard input is not UTF-8 text\nhint: only text can be sent\n',
+    ])
     const long = await shell.run('send bob -', { stdin: 'x'.repeat(60_001) })
-    expect([long.status, long.stderr]).to.deep.equal([1, 'kith: a message has at most 60000 bytes of text\n'])
+    expect([long.status, long.stderr]).to.deep.equal([
+      1,
+      'kith: a message has at most 60000 bytes of text\nhint: shorten it, or send it in parts\n',
+    ])
   })
 
   it('a wait that times out exits 5 with the state that was reached', async () => {

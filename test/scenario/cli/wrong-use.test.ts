@@ -47,6 +47,8 @@ describe('wrong use of kith', () => {
     [['verify', 'bob', '--number', '1'], '--number needs --confirm', 'kith verify WHO --confirm --number N'],
     [['config', 'set', 'colour', 'red'], /unknown key "colour"/, ''],
     [['up', '--network', 'moon'], /'moon' is invalid/, 'Allowed choices are lan, public'],
+    [['invite', '--expires', '30s'], '--expires is at least 1m', ''],
+    [['up', '--relay', 'here'], /--relay: relays \(item 1\): expected a multiaddr/, ''],
     [['up', '--listen', 'here'], /--listen: listen \(item 1\): expected a multiaddr/, ''],
     [['friends', '--passphrase-fd', '3'], '--passphrase-fd and --passphrase-file exclude each other', ''],
     [['friends', '--passphrase-fd', 'x'], /'x' is invalid/, 'expected the number of an open descriptor'],
@@ -60,6 +62,7 @@ describe('wrong use of kith', () => {
       if (typeof message === 'string') expect(first).to.equal(`kith: ${message}`)
       else expect(first).to.match(message)
       if (hint !== '') expect(second).to.equal(`hint: ${hint}`)
+      else expect(second).to.match(/^hint: ./)
     })
   }
 
@@ -70,6 +73,10 @@ describe('wrong use of kith', () => {
       { v: 1, error: { code: 'USAGE', message: "unknown command 'frends'", hint: 'did you mean friends?' } },
     ])
     expect(stderr).to.match(/^kith: unknown command/)
+  })
+
+  it('says no hint when it shall be quiet', async () => {
+    expect((await shell.run('frends --quiet')).stderr).to.equal("kith: unknown command 'frends'\n")
   })
 
   it('without a command', async () => {
@@ -96,7 +103,7 @@ describe('wrong use of kith', () => {
     const absent = await shell.run(['friends', ...home, '--passphrase-file', '/nowhere'], { bare: true })
     expect([absent.status, absent.stderr]).to.deep.equal([
       2,
-      'kith: cannot read the passphrase from /nowhere (ENOENT)\n',
+      'kith: cannot read the passphrase from /nowhere (ENOENT)\nhint: check the path, and who may read it\n',
     ])
     const asked = await shell.run(['friends', ...home], { bare: true, answers: ['correct horse'] })
     expect(asked.status).to.equal(0)
