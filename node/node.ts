@@ -27,7 +27,8 @@ import { createProtocolTime, type ProtocolTime } from './directory/protocol-time
 import { describe, UsageError } from './errors.ts'
 import { Alarms } from './friendship/alarms.ts'
 import type { Contact } from './friendship/contact.ts'
-import { claimOf, Friendship } from './friendship/friendship.ts'
+import { Friendship } from './friendship/friendship.ts'
+import { claimOf } from './friendship/incoming-requests.ts'
 import { ownRelays } from './friendship/own-relays.ts'
 import { Self } from './friendship/self.ts'
 import { idToText } from './identity/root.ts'
@@ -162,6 +163,7 @@ export class KithNode implements NodeService {
       pool: this.#pool,
       reader: this.#reader,
       courier: this.#courier,
+      delivery: this.#delivery,
       relays: options.relays,
       protocolTime,
       onUnknownHead: (friend) => this.#alarms.raise('unknown-head', friend),
@@ -180,7 +182,7 @@ export class KithNode implements NodeService {
     const journal = await Journal.open(ports.store, ports.clock)
     const node = new KithNode(ports, { profile: 'normal', bucketBits: BUCKET_BITS, ...options }, self, journal)
     await node.#directory.start()
-    const friends = await node.#friendship.load(node.#delivery)
+    const friends = await node.#friendship.load()
     await node.#conversations.start(node.#delivery, node.#friendship)
     await node.#delivery.start(friends)
     return node

@@ -1,0 +1,37 @@
+/** What friendship needs of the rest of the node; each of its parts takes what it uses. */
+import type { Courier } from '../delivery/courier.ts'
+import type { Delivery } from '../delivery/delivery.ts'
+import type { Journal } from '../delivery/journal.ts'
+import type { MailReader } from '../delivery/mail-reader.ts'
+import type { ServerPool } from '../delivery/server-pool.ts'
+import type { Directory } from '../directory/directory.ts'
+import type { Clock, Logger, Network, Random, Store } from '../ports.ts'
+import type { Self } from './self.ts'
+
+export interface FriendshipInit {
+  self: Self
+  journal: Journal
+  store: Store
+  clock: Clock
+  random: Random
+  logger: Logger
+  network: Network
+  directory: Directory
+  pool: ServerPool
+  reader: MailReader
+  courier: Courier
+  delivery: Delivery
+  /** Own relays, where this person reads mail. */
+  relays: readonly string[]
+  /** Seconds. */
+  protocolTime: () => number
+  /** A friend saw a record of this identity that was not signed here. */
+  onUnknownHead: (friend: Uint8Array) => void
+  /** Sends what a new friend has to know first; never waits for the network. */
+  greet: (friend: Uint8Array) => Promise<void>
+}
+
+/** Names the mailbox of the answer to a request, among what is read, and the answer, among what is put. */
+export function replyName(key: string): string {
+  return `reply/${key}`
+}

@@ -1,0 +1,205 @@
+/**
+ * Being asked (PROTOCOL 7): opens what comes through an invite, keeps it until the person decides, and consents. Nothing that
+ * a stranger claims is shown before both ciphertexts of the request opened, or believed before the person accepted.
+ */
+import { open } from '../crypto/aead.ts'
+import { equal } from '../crypto/bytes.ts'
+import { L } from '../crypto/labels.ts'
+import { Transaction } from '../delivery/journal.ts'
+import { KithError } from '../errors.ts'
+import { compareHeads, equivocates, type IdentityView, readIdentityRecord } from '../identity/records.ts'
+import { idToText } from '../identity/root.ts'
+import * as limits from '../limits.ts'
+import { type RowKey, TABLE } from '../ports.ts'
+import { openLeg1 } from '../session/leg1.ts'
+import { acceptRequest } from '../session/leg2.ts'
+import type { IncomingRequest } from '../session/pending-request.ts'
+import { decode, encode, struct, uint } from '../wire/schema.ts'
+import { type Contact, newContact } from './contact.ts'
+import type { ContactBook } from './contact-book.ts'
+import type { FriendshipInit } from './contract.ts'
+import type { Invites, OwnInvite } from './invites.ts'
+import { believe } from './pins.ts'
+import type { Replies } from './replies.ts'
+
+const NO_SCOPE = new Uint8Array(0)
+const DAY = 86_400
+const replayRow = struct({ until: [1, uint()] })
+
+interface IncomingRequestsInit extends FriendshipInit {
+  book: ContactBook
+  replies: Replies
+  invites: Invites
+}
+
+export class IncomingRequests {
+  readonly #init: IncomingRequestsInit
+  #stopped = false
+
+  constructor(init: IncomingRequestsInit) {
+    this.#init = init
+  }
+
+  stop(): void {
+    this.#stopped = true
+  }
+
+  /** Forgets requests whose prekeys are gone. */
+  async sweep(): Promise<void> {
+    const { store, journal, protocolTime } = this.#init
+    const now = protocolTime()
+    const rows = await store.list({ table: TABLE.replay, scope: NO_SCOPE, limit: 5000 })
+    const tx = new Transaction()
+    for (const { position, value } of rows) {
+      if (decode(replayRow, value, 64).until < now) tx.delete(TABLE.replay, NO_SCOPE, position)
+    }
+    await journal.commit(tx)
+  }
+
+  /** A leg came through an invite; true when it is on the disk, or can never be a request. */
+  async receive(own: OwnInvite, sealed: Uint8Array): Promise<boolean> {
+    const opened = this.#open(own, sealed)
+    if (!opened || equal(opened.incoming.id, this.#init.self.id)) return true
+    const { incoming, replayTag } = opened
+    const { store, delivery } = this.#init
+    const replay = { table: TABLE.replay, scope: NO_SCOPE, position: store.blind(replayTag) }
+    return await delivery.exclusively(incoming.id, async () => {
+      if (this.#stopped) return false
+      if (!(await store.get(replay)) && this.#isCredible(incoming)) await this.#take(own, incoming, replay)
+      return true
+    })
+  }
+
+  #open(own: OwnInvite, sealed: Uint8Array): ReturnType<typeof openLeg1> | undefined {
+    const { self, protocolTime, logger } = this.#init
+    try {
+      return openLeg1({
+        leg: open(own.invite.seal, sealed, L('inviteSeal')),
+        now: Math.floor(protocolTime()),
+        findKeys: (device, prekeySeq, recordSeq) => self.findKeys(device, prekeySeq, recordSeq),
+        readRecord: (bytes) => requesterRecord(readIdentityRecord(bytes, { now: protocolTime() })),
+      })
+    } catch (error) {
+      if (!(error instanceof KithError)) throw error
+      logger.debug('request dropped', { code: error.code })
+      return undefined
+    }
+  }
+
+  async #take(own: OwnInvite, incoming: IncomingRequest, replay: RowKey): Promise<void> {
+    const { book, invites, journal, clock, protocolTime } = this.#init
+    const contact = book.get(incoming.id) ?? newContact(incoming.id)
+    const tx = new Transaction()
+    const until = Math.floor(protocolTime()) + limits.PREKEY_DESTROYED_DAYS * DAY
+    tx.put(replay.table, replay.scope, replay.position, encode(replayRow, { until }))
+    if (contact.state !== 'blocked' && this.#hasRoom(own, contact) && !isOvertaken(incoming, own, contact)) {
+      invites.countRequest(tx, own.inviteId)
+      const asking = { request: incoming, inviteId: own.inviteId, receivedAt: clock.now() }
+      const changed = { ...contact, name: incoming.request.name, asking }
+      // we asked them, or accepted them before: their request is consent, and so was ours
+      if (contact.asked || contact.state === 'accepted') {
+        this.#consent(tx, changed, undefined)
+      } else {
+        book.put(tx, { ...changed, state: contact.state === 'none' ? 'incoming' : contact.state })
+        const { name, note } = incoming.request
+        tx.event('request', { id: idToText(incoming.id), name, note })
+      }
+    }
+    await journal.commit(tx)
+  }
+
+  /** Whether a request fits what is known of this ID: no record below the one that was believed, no absurd numbers. */
+  #isCredible({ id, record, request }: IncomingRequest): boolean {
+    const contact = this.#init.book.get(id)
+    if (request.rekey > (contact?.rekey ?? 0) + limits.MAX_REKEY_STEP) return false
+    if (!contact?.pin) return true
+    const view = readIdentityRecord(record)
+    if (equal(view.hash, contact.pin.hash)) return true
+    if (compareHeads(view.head, contact.pin) > 0 && !equivocates(view.head, contact.pin)) return true
+    this.#init.logger.warn('a request came with a record that is older than the one believed, or contradicts it')
+    return false
+  }
+
+  #hasRoom(own: OwnInvite, contact: Contact): boolean {
+    if (contact.asking || contact.asked || contact.state === 'accepted') return true
+    const asking = this.#init.book.all().flatMap((one) => (one.asking ? [one.asking] : []))
+    const through = asking.filter((one) => equal(one.inviteId, own.inviteId)).length
+    return asking.length < limits.MAX_INCOMING_REQUESTS && through < limits.MAX_REQUESTS_PER_INVITE
+  }
+
+  /**
+   * Consents to the request of a contact that has one, in one durable step. The caller holds the contact's queue.
+   * @throws UsageError `WRONG_STATE`, `TOO_LONG` for a petname that cannot be
+   */
+  async accept(contact: Contact, petname: string | undefined): Promise<Contact> {
+    const tx = new Transaction()
+    const changed = this.#consent(tx, contact, petname)
+    tx.event('contact', { id: idToText(contact.id), state: changed.state })
+    await this.#init.journal.commit(tx)
+    return changed
+  }
+
+  /** Writes consent: leg 2, the session, and the state that waits for their first message. */
+  #consent(tx: Transaction, contact: Contact, petname: string | undefined): Contact {
+    const { book, replies, invites, delivery, directory, self, random, relays } = this.#init
+    const { request, inviteId } = contact.asking!
+    const rekey = 1 + Math.max(contact.rekey, request.request.rekey)
+    const { leg, session, secrets } = acceptRequest({
+      random: (length) => random.bytes(length),
+      incoming: request,
+      identitySecret: self.identitySecret,
+      accept: { head: self.head, relays: [...relays], rekey, name: self.name },
+    })
+    const record = readIdentityRecord(request.record)
+    // a newer one may have been seen while the request waited for the person
+    const isBest = !contact.pin || compareHeads(record.head, contact.pin) >= 0
+    const believed = isBest ? believe(contact, record) : contact
+    const wanted = petname ?? (contact.petname === '' ? undefined : contact.petname)
+    const changed: Contact = {
+      ...believed,
+      state: contact.state === 'friend' ? 'friend' : 'accepted',
+      petname:
+        wanted === undefined
+          ? book.freePetname(request.request.name, contact.id)
+          : book.checkPetname(wanted, contact.id),
+      name: request.request.name,
+      rekey,
+      asking: undefined,
+      // a request of ours that nobody can have seen is not needed any more
+      asked: contact.asked?.leg ? contact.asked : undefined,
+      reply: { leg, secret: request.request.replySecret, relays: request.request.relays, storedAt: [] },
+    }
+    book.put(tx, changed)
+    if (contact.verified && !changed.verified) {
+      tx.event('contact', { id: idToText(contact.id), state: changed.state, verified: false, keyChanged: true })
+    }
+    delivery.openChannel(tx, contact.id, { session, secrets, relays: request.request.relays })
+    invites.useUp(tx, inviteId)
+    tx.afterCommit(() => {
+      if (isBest) directory.pin(contact.id, record.head, record.bytes)
+      replies.dispatch(changed)
+    })
+    return changed
+  }
+}
+
+/**
+ * Whether a request came too late: made after its invite had ended, or by a friend before both were sure, when two
+ * requests crossed.
+ */
+function isOvertaken({ request }: IncomingRequest, { invite }: OwnInvite, { state, since, rekey }: Contact): boolean {
+  if (request.created > invite.expires) return true
+  if (state !== 'friend' || since === undefined) return false
+  // their clock and ours may differ by what records are allowed to
+  return request.rekey < rekey && request.created <= since + limits.MAX_RECORD_AHEAD_SECONDS
+}
+
+function requesterRecord(view: IdentityView) {
+  const { devices, revoked, minVersion, maxVersion } = view.record
+  return { id: view.id, devices, revoked, minVersion, maxVersion }
+}
+
+/** What a request says of the one who asks, as they claim it. */
+export function claimOf(request: IncomingRequest): { name: string; note: string } {
+  return { name: request.request.name, note: request.request.note }
+}
