@@ -90,11 +90,10 @@ export class OutgoingRequests {
     const now = this.#init.protocolTime()
     // somebody who opened an earlier leg may answer at any time
     if (stillAnswerable(asked, now).length > 0) this.#watchReply(id, asked.replySecret)
-    else if (invite.expires <= now) return await this.#giveUp(id)
+    else if (isUnanswerable(asked, now)) return (await this.#giveUp(id)) ? 'done' : 'again'
     if (!asked.leg || asked.leg.expires <= now) {
       if (invite.expires <= now) return REPEAT
-      if (!(await this.#buildLeg(id, invite))) return 'again'
-      this.#watchReply(id, asked.replySecret)
+      if (!(await this.#buildLeg(id, asked, invite))) return 'again'
     }
     if (!(await this.#init.reader.ready(replyName(contactKey(id))))) return 'again'
     const missing = this.#withoutLeg(id, invite)
@@ -114,29 +113,32 @@ export class OutgoingRequests {
     })
   }
 
-  /** Nobody can answer any more. */
-  async #giveUp(id: Uint8Array): Promise<'done'> {
-    const { book, delivery, reader } = this.#init
-    await delivery.exclusively(id, async () => {
+  /** Nobody can answer any more: false when the person has asked anew meanwhile. */
+  async #giveUp(id: Uint8Array): Promise<boolean> {
+    const { book, delivery, reader, protocolTime } = this.#init
+    return await delivery.exclusively(id, async () => {
       const contact = book.get(id)
-      if (!contact?.asked) return
+      if (!contact?.asked) return true
+      if (!isUnanswerable(contact.asked, protocolTime())) return false
       const state = contact.state === 'outgoing' ? 'none' : contact.state
       await book.save({ ...contact, state, asked: undefined }, (tx) =>
         tx.event('contact', { id: idToText(id), state, reason: 'the invite expired before they answered' }),
       )
+      reader.unwatch(replyName(contactKey(id)), true)
+      return true
     })
-    reader.unwatch(replyName(contactKey(id)), true)
-    return 'done'
   }
 
-  async #buildLeg(id: Uint8Array, invite: Invite): Promise<boolean> {
+  /** Builds a leg for the request that the step began with. */
+  async #buildLeg(id: Uint8Array, asked: Asked, invite: Invite): Promise<boolean> {
     const { book, directory, delivery, random, self, relays, protocolTime } = this.#init
     const found = await directory.lookupFrom(id, invite.pin, invite.relays)
     const prekey = found?.prekeys.toSorted((a, b) => b.head.seq - a.head.seq)[0]
     if (!found || !prekey) return false
     return await delivery.exclusively(id, async () => {
       const contact = book.get(id)
-      if (!contact?.asked || !isInWindow(self.record, protocolTime())) return false
+      // the records were looked for as one invite says: another one may demand a newer record
+      if (!contact?.asked || !isSame(contact.asked, asked) || !isInWindow(self.record, protocolTime())) return false
       const { outgoing } = createLeg1({
         random: (length) => random.bytes(length),
         now: Math.floor(protocolTime()),
@@ -155,6 +157,7 @@ export class OutgoingRequests {
         asked: { ...contact.asked, leg: outgoing, earlier: stillAnswerable(contact.asked, protocolTime()), sentTo: [] },
       })
       directory.pin(id, found.identity.head, found.identity.bytes)
+      this.#watchReply(id, asked.replySecret)
       return true
     })
   }
@@ -179,7 +182,9 @@ export class OutgoingRequests {
     })
     await delivery.exclusively(id, async () => {
       const contact = book.get(id)
-      if (!contact?.asked || contact.asked.sentTo.some((known) => equal(known, server))) return
+      // meanwhile the person may have asked anew: that leg lies nowhere yet
+      if (contact?.asked?.leg === undefined || !equal(contact.asked.leg.leg, leg.leg)) return
+      if (contact.asked.sentTo.some((known) => equal(known, server))) return
       await book.save({ ...contact, asked: { ...contact.asked, sentTo: [...contact.asked.sentTo, server] } })
     })
   }
@@ -240,6 +245,16 @@ function isInWindow(view: IdentityView, now: number): boolean {
 function stillAnswerable(asked: Asked, now: number): OutgoingRequest[] {
   const legs = asked.leg ? [asked.leg, ...asked.earlier] : asked.earlier
   return legs.filter((leg) => leg.created + limits.ONE_TIME_KEY_DAYS * DAY > now).slice(0, MAX_EARLIER_LEGS)
+}
+
+/** Whether nobody can answer any more, and no leg can be built that somebody could. */
+function isUnanswerable(asked: Asked, now: number): boolean {
+  return stillAnswerable(asked, now).length === 0 && decode(inviteShape, asked.invite, MAX_INVITE_BYTES).expires <= now
+}
+
+/** Whether it is the same request still, at the same leg. */
+function isSame(one: Asked, other: Asked): boolean {
+  return equal(one.invite, other.invite) && one.leg === other.leg
 }
 
 function openReply(legs: readonly OutgoingRequest[], secret: Uint8Array, mail: Mail, identitySecret: Uint8Array) {
