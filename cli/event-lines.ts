@@ -61,7 +61,10 @@ export class EventTeller {
     // petnames may have changed with it
     if (event === 'friend' || event === 'contact') this.#names = undefined
     if (event === 'friend') return [`${head}${await this.#name(field('id'))} is a friend now`]
-    if (event === 'contact') return [`${head}${await this.#name(field('id'))}: ${sanitiseLine(field('state'))}`]
+    if (event === 'contact') {
+      const reason = detail.reason === undefined ? '' : `, ${sanitiseLine(field('reason'))}`
+      return [`${head}${await this.#name(field('id'))}: ${sanitiseLine(field('state'))}${reason}`]
+    }
     if (event === 'state') return [`${head}${this.#out.style('dim', `message ${stateText(detail)}`)}`]
     if (event === 'alarm') return [`${head}${this.#out.style('red', await this.#alarm(detail))}`]
     const fields = Object.entries(detail).map(([key, value]) => `${sanitiseLine(key)}=${sanitiseLine(String(value))}`)

@@ -354,6 +354,7 @@ export class KithNode implements NodeService {
         petname: contact.petname,
         name: contact.name,
         state: contact.state,
+        ...(contact.reason !== undefined && { reason: contact.reason }),
         verified: contact.verified,
         online: this.#delivery.isOnline(contact.id),
         unread: this.#conversations.unread(contact.id),

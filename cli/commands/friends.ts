@@ -116,10 +116,10 @@ async function listFriends(context: Context): Promise<void> {
     out.note('no friends yet')
     return out.hint('`kith invite` makes a link for one')
   }
-  const rows = friends.map(({ id, petname, name, state, verified, online, unread }) => [
+  const rows = friends.map(({ id, petname, name, state, reason, verified, online, unread }) => [
     sanitiseLine(petname),
     name === petname ? '' : `“${sanitiseLine(name)}”`,
-    state,
+    reason === undefined ? state : `${state}: ${sanitiseLine(reason)}`,
     verified ? 'verified' : '',
     online ? 'online' : '',
     unread === 0 ? '' : `${unread} new`,

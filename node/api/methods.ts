@@ -189,6 +189,7 @@ export const METHODS = {
         petname: z.string(),
         name: z.string(),
         state: z.enum(CONTACT_STATES),
+        reason: z.string().optional(),
         verified: z.boolean(),
         online: z.boolean(),
         unread: z.number(),

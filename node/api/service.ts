@@ -8,7 +8,7 @@
 export const DELIVERY_STATES = ['queued', 'sent', 'custody', 'delivered', 'read', 'expired', 'failed'] as const
 export type DeliveryState = (typeof DELIVERY_STATES)[number]
 
-export const CONTACT_STATES = ['none', 'outgoing', 'incoming', 'accepted', 'friend', 'blocked'] as const
+export const CONTACT_STATES = ['none', 'outgoing', 'incoming', 'accepted', 'friend', 'blocked', 'failed'] as const
 export type ContactState = (typeof CONTACT_STATES)[number]
 
 export interface RelayStatus {
@@ -65,6 +65,8 @@ export interface ContactView {
   /** What the friend calls themselves. */
   name: string
   state: ContactState
+  /** For `failed`: why the request was given up. */
+  reason?: string
   verified: boolean
   online: boolean
   unread: number

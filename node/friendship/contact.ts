@@ -18,7 +18,8 @@ import { MAX_INVITE_BYTES } from '../wire/invite.ts'
 import { hash32, head, type Head, peerIdBytes, relays } from '../wire/records.ts'
 import { bytes, bytesBetween, decode, encode, list, optional, struct, text, uint } from '../wire/schema.ts'
 
-export const CONTACT_STATE = ['none', 'outgoing', 'incoming', 'accepted', 'friend', 'blocked'] as const
+/** By their number at rest. `failed` is none for the protocol: a request that was given up, until the person does something. */
+export const CONTACT_STATE = ['none', 'outgoing', 'incoming', 'accepted', 'friend', 'blocked', 'failed'] as const
 export type ContactStateName = (typeof CONTACT_STATE)[number]
 
 /** A request of ours that is not answered yet. */
@@ -69,6 +70,8 @@ export interface Contact {
   rekey: number
   /** Seconds: when both sides were sure last. */
   since?: number
+  /** Why the request was given up: in state `failed` alone. */
+  reason?: string
   asked?: Asked
   asking?: Asking
   reply?: Reply
@@ -77,6 +80,7 @@ export interface Contact {
 /** As many as expire for being opened while the one-time keys of the oldest are kept. */
 export const MAX_EARLIER_LEGS = Math.floor(limits.ONE_TIME_KEY_DAYS / limits.LEG1_DAYS)
 
+const MAX_REASON_BYTES = 200
 const askedShape = struct({
   invite: [1, bytesBetween(1, MAX_INVITE_BYTES)],
   replySecret: [2, bytes(32)],
@@ -105,6 +109,7 @@ const contactRow = struct({
   asking: [10, optional(askingShape)],
   reply: [11, optional(replyShape)],
   since: [12, optional(uint())],
+  reason: [13, optional(text(MAX_REASON_BYTES))],
 })
 const MAX_CONTACT_BYTES = 131_072
 const NO_SCOPE = new Uint8Array(0)

@@ -147,7 +147,8 @@ export class Friendship {
     if (contact.state === 'friend' || contact.state === 'accepted') {
       throw new UsageError('WRONG_STATE', 'you are friends already')
     }
-    const friends = this.all().filter((one) => one.state !== 'none' && one.state !== 'blocked').length
+    const idle = new Set<string>(['none', 'blocked', 'failed'])
+    const friends = this.all().filter((one) => !idle.has(one.state)).length
     if (friends >= limits.MAX_FRIENDS) throw new UsageError('TOO_MANY', `there are ${friends} contacts already`)
     return contact
   }

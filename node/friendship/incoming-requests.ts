@@ -100,7 +100,8 @@ export class IncomingRequests {
       if (contact.asked || contact.state === 'accepted') {
         this.#consent(tx, changed, undefined)
       } else {
-        book.put(tx, { ...changed, state: contact.state === 'none' ? 'incoming' : contact.state })
+        const state = contact.state === 'friend' ? 'friend' : 'incoming'
+        book.put(tx, { ...changed, state, reason: undefined })
         const { name, note } = incoming.request
         tx.event('request', { id: idToText(incoming.id), name, note })
       }
@@ -166,7 +167,7 @@ export class IncomingRequests {
       rekey,
       asking: undefined,
       // a request of ours that nobody can have seen is not needed any more
-      asked: contact.asked?.leg ? contact.asked : undefined,
+      asked: contact.asked?.leg || contact.asked?.earlier.length ? contact.asked : undefined,
       reply: { leg, secret: request.request.replySecret, relays: request.request.relays, storedAt: [] },
     }
     book.put(tx, changed)
@@ -174,7 +175,8 @@ export class IncomingRequests {
       tx.event('contact', { id: idToText(contact.id), state: changed.state, verified: false, keyChanged: true })
     }
     delivery.openChannel(tx, contact.id, { session, secrets, relays: request.request.relays })
-    invites.useUp(tx, inviteId)
+    // a new session with somebody who was accepted before makes no new friendship
+    if (contact.state !== 'accepted' && contact.state !== 'friend') invites.useUp(tx, inviteId)
     tx.afterCommit(() => {
       if (isBest) directory.pin(contact.id, record.head, record.bytes)
       replies.dispatch(changed)
@@ -187,9 +189,12 @@ export class IncomingRequests {
  * Whether a request came too late: made after its invite had ended, or by a friend before both were sure, when two
  * requests crossed.
  */
-function isOvertaken({ request }: IncomingRequest, { invite }: OwnInvite, { state, since, rekey }: Contact): boolean {
+function isOvertaken({ request, device }: IncomingRequest, { invite }: OwnInvite, contact: Contact): boolean {
   if (request.created > invite.expires) return true
-  if (state !== 'friend' || since === undefined) return false
+  const { state, since, rekey, record } = contact
+  if (state !== 'friend' || since === undefined || record === undefined) return false
+  // a device that is new to us has no session of ours that its request could have crossed: the friend lost the old one
+  if (!readIdentityRecord(record).record.devices.some(({ signing }) => equal(signing, device))) return false
   // their clock and ours may differ by what records are allowed to
   return request.rekey < rekey && request.created <= since + limits.MAX_RECORD_AHEAD_SECONDS
 }

@@ -27,7 +27,21 @@ import { believe, type Pins } from './pins.ts'
 const DAY = 86_400
 /** A request that lies at the relays is left there again, since one of them may have lost it. */
 const REPEAT: StepResult = { ms: DAY * 1000 }
+/** The reply mailbox is read for so long before a request is given up that, as far as is known, no relay took. */
+const READ_FIRST = { ms: 3_600_000 }
+/** The one refusal that stands for ever. */
+const RELEASED = 'released'
 const SERVER_TIMEOUT_MS = 15_000
+
+/** What this run has seen of a request. */
+interface Attempt {
+  /** R of the invite. */
+  reader: Uint8Array
+  /** Milliseconds: since when the reply mailbox is read. */
+  readSince: number | undefined
+  /** What relays said that do not take the request, by address, and when (milliseconds). */
+  refused: Map<string, { status: string; at: number }>
+}
 
 interface OutgoingRequestsInit extends FriendshipInit {
   book: ContactBook
@@ -39,6 +53,7 @@ interface OutgoingRequestsInit extends FriendshipInit {
 export class OutgoingRequests {
   readonly #init: OutgoingRequestsInit
   readonly #drives: Drives
+  readonly #attempts = new Map<string, Attempt>()
   #stopped = false
 
   constructor(init: OutgoingRequestsInit) {
@@ -77,31 +92,52 @@ export class OutgoingRequests {
       note,
     }
     const name = book.checkPetname(petname ?? contact.petname, contact.id)
-    const changed: Contact = { ...contact, state: 'outgoing', petname: name, asked }
+    const changed: Contact = { ...contact, state: 'outgoing', reason: undefined, petname: name, asked }
     await book.save(changed, (tx) => tx.event('contact', { id: idToText(contact.id), state: 'outgoing' }))
     this.#drives.go(contact.id)
     return changed
   }
 
   async #step(id: Uint8Array): Promise<StepResult> {
-    const asked = this.#init.book.get(id)?.asked
-    if (!asked) return 'done'
+    const { book, reader, clock, protocolTime } = this.#init
+    const asked = book.get(id)?.asked
+    if (!asked) {
+      this.#attempts.delete(contactKey(id))
+      return 'done'
+    }
     const invite = decode(inviteShape, asked.invite, MAX_INVITE_BYTES)
-    const now = this.#init.protocolTime()
+    const attempt = this.#attemptOf(id, invite)
+    const now = protocolTime()
     // somebody who opened an earlier leg may answer at any time
     if (stillAnswerable(asked, now).length > 0) this.#watchReply(id, asked.replySecret)
-    else if (isUnanswerable(asked, now)) return (await this.#giveUp(id)) ? 'done' : 'again'
-    if (!asked.leg || asked.leg.expires <= now) {
-      if (invite.expires <= now) return REPEAT
-      if (!(await this.#buildLeg(id, asked, invite))) return 'again'
-    }
-    if (!(await this.#init.reader.ready(replyName(contactKey(id))))) return 'again'
+    if (this.#reasonToEnd(id, asked) !== undefined) return (await this.#giveUp(id)) ? 'done' : 'again'
+    const isOver = !isOpenable(asked, now) && invite.expires <= now
+    if (!isOver && !isOpenable(asked, now) && !(await this.#buildLeg(id, asked, invite))) return 'again'
+    if (!(await reader.ready(replyName(contactKey(id))))) return 'again'
+    attempt.readSince ??= clock.now()
+    if (isOver) return isPlaced(asked) ? REPEAT : READ_FIRST
     const missing = this.#withoutLeg(id, invite)
     // where it lies it need not be left again, except on the day's round: each time costs postage
-    await Promise.allSettled(
-      (missing.length > 0 ? missing : invite.relays).map((address) => this.#leaveAt(id, invite, address)),
-    )
-    return this.#withoutLeg(id, invite).length === 0 ? REPEAT : 'again'
+    const due = (missing.length > 0 ? missing : invite.relays).filter((address) => !this.#isRefused(attempt, address))
+    await Promise.allSettled(due.map((address) => this.#leaveAt(id, invite, address, attempt)))
+    const waiting = this.#withoutLeg(id, invite).filter((address) => !this.#isRefused(attempt, address))
+    if (waiting.length > 0) return 'again'
+    return isGone(invite, attempt) && !isPlaced(asked) ? READ_FIRST : REPEAT
+  }
+
+  /** Whether a relay need not be asked now: each time costs postage. */
+  #isRefused({ refused }: Attempt, address: string): boolean {
+    const said = refused.get(address)
+    return said !== undefined && (said.status === RELEASED || this.#init.clock.now() - said.at < DAY * 1000)
+  }
+
+  #attemptOf(id: Uint8Array, invite: Invite): Attempt {
+    const key = contactKey(id)
+    const known = this.#attempts.get(key)
+    if (known && equal(known.reader, invite.reader)) return known
+    const attempt: Attempt = { reader: invite.reader, readSince: undefined, refused: new Map() }
+    this.#attempts.set(key, attempt)
+    return attempt
   }
 
   /** Relays of the invite at which the present leg was not left yet. */
@@ -113,18 +149,38 @@ export class OutgoingRequests {
     })
   }
 
+  /** Why nobody can answer any more; undefined while somebody may. */
+  #reasonToEnd(id: Uint8Array, asked: Asked): string | undefined {
+    const invite = decode(inviteShape, asked.invite, MAX_INVITE_BYTES)
+    const now = this.#init.protocolTime()
+    const isExpired = invite.expires <= now
+    if (isExpired && stillAnswerable(asked, now).length === 0) return 'the invite expired before they answered'
+    const { readSince, ...attempt } = this.#attemptOf(id, invite)
+    // a relay may have taken the leg and its word been lost: then the answer lies in the reply mailbox
+    const hasRead = readSince !== undefined && this.#init.clock.now() - readSince >= READ_FIRST.ms
+    if (isPlaced(asked) || !hasRead) return undefined
+    if (isExpired && !isOpenable(asked, now)) return 'the invite expired before a relay took the request'
+    return isGone(invite, attempt) ? 'the invite was used up or taken back before' : undefined
+  }
+
   /** Nobody can answer any more: false when the person has asked anew meanwhile. */
   async #giveUp(id: Uint8Array): Promise<boolean> {
-    const { book, delivery, reader, protocolTime } = this.#init
+    const { book, delivery, reader } = this.#init
     return await delivery.exclusively(id, async () => {
       const contact = book.get(id)
       if (!contact?.asked) return true
-      if (!isUnanswerable(contact.asked, protocolTime())) return false
-      const state = contact.state === 'outgoing' ? 'none' : contact.state
-      await book.save({ ...contact, state, asked: undefined }, (tx) =>
-        tx.event('contact', { id: idToText(id), state, reason: 'the invite expired before they answered' }),
-      )
+      const reason = this.#reasonToEnd(id, contact.asked)
+      if (reason === undefined) return false
+      const changed = { ...contact, asked: undefined }
+      // who accepted a request of theirs meanwhile loses nothing by it
+      if (contact.state !== 'outgoing') await book.save(changed)
+      else {
+        await book.save({ ...changed, state: 'failed', reason }, (tx) =>
+          tx.event('contact', { id: idToText(id), state: 'failed', petname: contact.petname, reason }),
+        )
+      }
       reader.unwatch(replyName(contactKey(id)), true)
+      this.#attempts.delete(contactKey(id))
       return true
     })
   }
@@ -162,8 +218,8 @@ export class OutgoingRequests {
     })
   }
 
-  async #leaveAt(id: Uint8Array, invite: Invite, address: string): Promise<void> {
-    const { book, delivery, pool } = this.#init
+  async #leaveAt(id: Uint8Array, invite: Invite, address: string, attempt: Attempt): Promise<void> {
+    const { book, delivery, pool, clock } = this.#init
     const leg = book.get(id)?.asked?.leg
     if (!leg) return
     // one plaintext under one nonce: the same bytes at every relay and every try
@@ -177,9 +233,13 @@ export class OutgoingRequests {
         leg: sealed,
         expires: leg.expires,
       })
-      if (answer.status !== 'placed') throw new PeerError('REFUSED', `the relay answered request with ${answer.status}`)
-      return peerId
+      if (answer.status === 'placed') return peerId
+      // there may be room soon; every other word stands for longer
+      if (answer.status !== 'full' && answer.status !== 'busy')
+        attempt.refused.set(address, { status: answer.status, at: clock.now() })
+      return undefined
     })
+    if (!server) return
     await delivery.exclusively(id, async () => {
       const contact = book.get(id)
       // meanwhile the person may have asked anew: that leg lies nowhere yet
@@ -247,9 +307,19 @@ function stillAnswerable(asked: Asked, now: number): OutgoingRequest[] {
   return legs.filter((leg) => leg.created + limits.ONE_TIME_KEY_DAYS * DAY > now).slice(0, MAX_EARLIER_LEGS)
 }
 
-/** Whether nobody can answer any more, and no leg can be built that somebody could. */
-function isUnanswerable(asked: Asked, now: number): boolean {
-  return stillAnswerable(asked, now).length === 0 && decode(inviteShape, asked.invite, MAX_INVITE_BYTES).expires <= now
+/** Whether there is a leg that may still be opened for the first time. */
+function isOpenable({ leg }: Asked, now: number): boolean {
+  return leg !== undefined && leg.expires > now
+}
+
+/** Whether a relay may have taken a leg, as far as it is written down. */
+function isPlaced({ sentTo, earlier }: Asked): boolean {
+  return sentTo.length > 0 || earlier.length > 0
+}
+
+/** Whether every relay of an invite says that it was given up. */
+function isGone({ relays }: Invite, { refused }: Pick<Attempt, 'refused'>): boolean {
+  return relays.every((address) => refused.get(address)?.status === RELEASED)
 }
 
 /** Whether it is the same request still, at the same leg. */
