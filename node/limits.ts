@@ -101,6 +101,8 @@ export const MAX_FRIENDS = 1000
 export const MAX_UNACKNOWLEDGED_PER_FRIEND = 1000
 /** Envelopes written by one synced batch when a mailbox is drained (6). */
 export const MAX_BATCH_ENVELOPES = 64
+/** Mailboxes given up that a server does not know of yet. */
+export const MAX_PENDING_RELEASES = 4096
 /** Rows of the event log; the oldest leave first. */
 export const MAX_EVENTS = 100_000
 /** Envelopes seen on gossip that are remembered. */

@@ -29,7 +29,7 @@ import { Alarms } from './friendship/alarms.ts'
 import type { Contact } from './friendship/contact.ts'
 import { Friendship } from './friendship/friendship.ts'
 import { claimOf } from './friendship/incoming-requests.ts'
-import { ownRelays } from './friendship/own-relays.ts'
+import { type OwnRelays, ownRelays } from './friendship/own-relays.ts'
 import { Self } from './friendship/self.ts'
 import { idToText } from './identity/root.ts'
 import { topicOf } from './mailbox/buckets.ts'
@@ -83,6 +83,7 @@ export class KithNode implements NodeService {
   readonly #alarms: Alarms
   readonly #gate: GossipGate
   readonly #startedAt: number
+  #relays: OwnRelays | undefined
   #renewal: Timer | undefined
   #renewing: Promise<void> = Promise.resolve()
   #online = false
@@ -111,6 +112,7 @@ export class KithNode implements NodeService {
     })
     this.#reader = new MailReader({
       pool: this.#pool,
+      network,
       store,
       clock,
       random,
@@ -181,6 +183,9 @@ export class KithNode implements NodeService {
     const self = await Self.load(ports.store)
     const journal = await Journal.open(ports.store, ports.clock)
     const node = new KithNode(ports, { profile: 'normal', bucketBits: BUCKET_BITS, ...options }, self, journal)
+    node.#relays = await ownRelays(ports.store, options.relays, node.#time.now())
+    await node.#reader.load()
+    node.#reader.setServers([...options.relays, ...node.#relays.former])
     await node.#directory.start()
     const friends = await node.#friendship.load()
     await node.#conversations.start(node.#delivery, node.#friendship)
@@ -190,7 +195,7 @@ export class KithNode implements NodeService {
 
   /** Begins to listen, dial, read and put. */
   async start(): Promise<void> {
-    const { network, clock, store } = this.#ports
+    const { network, clock } = this.#ports
     const { relays } = this.#options
     this.#online = true
     const inbound: Inbound = {
@@ -202,11 +207,9 @@ export class KithNode implements NodeService {
     await network.start(inbound)
     this.#pool.start()
     if (this.#options.profile !== 'light') network.subscribe([topicOf(this.#self.id, this.#options.bucketBits)])
-    const known = await ownRelays(store, relays, this.#time.now())
-    this.#reader.setServers([...relays, ...known.former])
     await this.#friendship.start()
-    if (known.changed) await this.#friendship.greetAll()
-    await known.remember()
+    if (this.#relays?.changed) await this.#friendship.greetAll()
+    await this.#relays?.remember()
     this.#publishRecords()
     // a record that a wrong clock dates into the future is believed by nobody, for as long: the relays' time comes first
     if (relays.length < 2) this.#renew()

@@ -109,12 +109,15 @@ export class Delivery {
     putLane(tx, friend, lane, { ...lane, highestTag: -1 })
     const channel = this.#channels.get(toHex(friend)) ?? newChannel(friend)
     const lanes = [...channel.lanes, lane].toSorted(laneOrder)
-    for (const old of lanes.slice(limits.MAX_SESSIONS_PER_FRIEND)) deleteLane(tx, friend, old)
+    for (const old of lanes.slice(limits.MAX_SESSIONS_PER_FRIEND)) {
+      deleteLane(tx, friend, old)
+      this.#closeLane(tx, channel, old)
+    }
     tx.afterCommit(() => {
       this.#channels.set(channel.key, channel)
       channel.relays = relays
       channel.lanes = lanes
-      for (const old of lanes.splice(limits.MAX_SESSIONS_PER_FRIEND)) this.#closeLane(channel, old)
+      lanes.splice(limits.MAX_SESSIONS_PER_FRIEND)
       for (const known of channel.lanes) this.#openLane(channel, known)
       this.#sealWaiting(channel)
     })
@@ -132,11 +135,11 @@ export class Delivery {
     for (const messageId of channel.receiptsDue) {
       tx.delete(TABLE.receiptDue, friend, this.#init.store.blind(messageId))
     }
+    for (const lane of channel.lanes) this.#closeLane(tx, channel, lane)
     tx.afterCommit(() => {
       this.#channels.delete(channel.key)
       this.#receiptTimers.get(channel.key)?.cancel()
       this.#receiptTimers.delete(channel.key)
-      for (const lane of channel.lanes) this.#closeLane(channel, lane)
       // what is still under way for them finds nothing to write about
       channel.lanes = []
       channel.entries.clear()
@@ -476,9 +479,10 @@ export class Delivery {
     this.#consign(channel, lane)
   }
 
-  #closeLane(channel: Channel, lane: Lane): void {
-    this.#init.reader.unwatch(laneName(channel, lane), true)
-    this.#init.courier.remove(laneName(channel, lane))
+  #closeLane(tx: Transaction, channel: Channel, lane: Lane): void {
+    const name = laneName(channel, lane)
+    this.#init.reader.giveUp(tx, name)
+    tx.afterCommit(() => this.#init.courier.remove(name))
   }
 
   #consign(channel: Channel, lane: Lane): void {

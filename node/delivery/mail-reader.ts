@@ -1,279 +1,29 @@
 /**
- * The reading end of mailboxes (PROTOCOL 6, reader): claims them at the own relays, subscribes, pulls windows of copies,
- * hands them to whoever watches the mailbox, and acknowledges what is safely on the disk.
+ * The reading end of mailboxes (PROTOCOL 6, reader): which mailboxes are read, at which relays, and which are given up. What
+ * happens at each relay is `server-reader.ts`.
  */
-import { compare, concat, equal, toHex, utf8 } from '../crypto/bytes.ts'
-import type { Ed25519KeyPair } from '../crypto/ed25519.ts'
-import { describe, KithError, NetworkError } from '../errors.ts'
-import { MAX_ACK_CIDS } from '../limits.ts'
-import { type Kind, KIND, mailboxAddress } from '../mailbox/keys.ts'
-import { type Clock, type Logger, type Random, type Store, TABLE, type Timer } from '../ports.ts'
-import { copyId } from '../wire/commands.ts'
-import { bytes, decode, encode, struct, uint } from '../wire/schema.ts'
-import { randomFraction } from './backoff.ts'
-import type { ConnectedServer, ServerPool } from './server-pool.ts'
+import { mailboxAddress } from '../mailbox/keys.ts'
+import type { Transaction } from './journal.ts'
+import { Releases } from './releases.ts'
+import { type MailReaderInit, type MailWatch, ServerReader } from './server-reader.ts'
 
-/** A copy as it lay in a mailbox. */
-export interface Mail {
-  copy: Uint8Array
-  /** Peer ID of the server that handed it out. */
-  server: Uint8Array
-}
-
-/** A mailbox that is read at every own relay. */
-export interface MailWatch {
-  /** Unique among the watches of a node. */
-  name: string
-  kind: Kind
-  keysAt(server: Uint8Array): { writer: Uint8Array; reader: Ed25519KeyPair }
-  /** Resolves when what is true in the answer is on the disk and may be deleted at the server. */
-  receive(mail: Mail[]): Promise<boolean[]>
-}
-
-export interface MailReaderInit {
-  pool: ServerPool
-  store: Store
-  clock: Clock
-  random: Random
-  logger: Logger
-  /** Seconds. */
-  protocolTime: () => number
-  /** Acknowledgements wait for a random part of this, so that their times tell less. */
-  acknowledgeWithinMs: number
-}
-
-const DAY = 86_400
-const CLAIM_DAYS = 90
-/** A claim is renewed when less than this is left of it. */
-const CLAIM_RENEW_DAYS = 60
-const RETRY_MS = 5000
-/** A mailbox is given up at a random moment of this time. */
-const RELEASE_WITHIN_MS = 60_000
-const claimRow = struct({ storeId: [1, bytes(16)], until: [2, uint()] })
-const CLAIMS = utf8('claims')
-
-interface Box {
-  watch: MailWatch
-  address: Uint8Array
-  reader: Ed25519KeyPair
-}
-
-interface DueAck {
-  box: Box
-  cids: Uint8Array[]
-  timer: Timer | undefined
-}
-
-/** What is read at one server. */
-class ServerReader {
-  readonly #init: MailReaderInit
-  readonly #boxes = new Map<string, Box>()
-  readonly #due = new Map<string, DueAck>()
-  readonly #ready = new Set<string>()
-  /** Given up, and this server does not know it yet. */
-  readonly #unreleased = new Set<MailWatch>()
-  readonly #watches: Map<string, MailWatch>
-  readonly #changed: () => void
-  #server: ConnectedServer | undefined
-  #opening: Promise<void> = Promise.resolve()
-
-  constructor(init: MailReaderInit, watches: Map<string, MailWatch>, changed: () => void) {
-    this.#init = init
-    this.#watches = watches
-    this.#changed = changed
-  }
-
-  connected(server: ConnectedServer): void {
-    this.#server = server
-    this.#boxes.clear()
-    this.#ready.clear()
-    for (const watch of this.#watches.values()) this.open(watch)
-    for (const watch of this.#unreleased) {
-      this.release(watch).catch((error: unknown) => {
-        this.#init.logger.debug('release failed', { problem: describe(error) })
-      })
-    }
-    this.#pull(server).catch((error: unknown) => this.#failed(server, error))
-  }
-
-  disconnected(): void {
-    this.#server = undefined
-    this.#ready.clear()
-    for (const due of this.#due.values()) due.timer?.cancel()
-    this.#due.clear()
-  }
-
-  isReady(name: string): boolean {
-    return this.#ready.has(name)
-  }
-
-  /** Claims and subscribes, one mailbox after the other: each claim costs postage. */
-  open(watch: MailWatch): void {
-    const server = this.#server
-    if (!server) return
-    this.#opening = this.#opening
-      .then(async () => {
-        if (this.#server !== server || this.#watches.get(watch.name) !== watch) return
-        const { writer, reader } = watch.keysAt(server.peerId)
-        const box = { watch, address: mailboxAddress(watch.kind, writer, reader.public), reader }
-        await this.#claim(server, box, writer)
-        this.#boxes.set(toHex(box.address), box)
-        await this.#subscribe(server, box)
-        if (this.#server !== server || this.#watches.get(watch.name) !== watch) return
-        this.#ready.add(watch.name)
-        this.#changed()
-      })
-      .catch((error: unknown) => this.#openFailed(server, watch, error))
-  }
-
-  /** Stops reading a mailbox. */
-  close(watch: MailWatch): void {
-    this.#ready.delete(watch.name)
-    for (const [address, box] of this.#boxes) if (box.watch === watch) this.#boxes.delete(address)
-  }
-
-  /** Gives a mailbox up at this server, or as soon as it is there again. */
-  async release(watch: MailWatch): Promise<void> {
-    const server = this.#server
-    this.#unreleased.add(watch)
-    if (!server) return
-    const { writer, reader } = watch.keysAt(server.peerId)
-    const address = mailboxAddress(watch.kind, writer, reader.public)
-    await server.client.release({ address, readerSeed: reader.seed })
-    this.#unreleased.delete(watch)
-    const position = this.#init.store.blind(concat(server.peerId, address))
-    await this.#init.store.write([{ key: { table: TABLE.meta, scope: CLAIMS, position }, value: undefined }])
-  }
-
-  /** One mailbox that cannot be opened must not keep the others from being read. */
-  #openFailed(server: ConnectedServer, watch: MailWatch, error: unknown): void {
-    if (this.#server !== server) return
-    this.#init.logger.warn('a mailbox cannot be opened', { problem: describe(error) })
-    if (error instanceof KithError && error.code === 'RELEASED') return
-    this.#openLater(server, watch)
-  }
-
-  #openLater(server: ConnectedServer, watch: MailWatch): void {
-    this.#init.clock.after(RETRY_MS, () => {
-      if (this.#server === server && this.#watches.get(watch.name) === watch) this.open(watch)
-    })
-  }
-
-  /** Sends every acknowledgement that waits. */
-  async flush(): Promise<void> {
-    await Promise.all([...this.#due.values()].map((due) => this.#acknowledge(due)))
-  }
-
-  #failed(server: ConnectedServer, error: unknown): void {
-    if (this.#server !== server) return
-    this.#init.logger.debug('reading at a server ended', { problem: describe(error) })
-    // the link may be fine and the server only busy: begin again on a new one after a while
-    this.#init.clock.after(RETRY_MS, () => {
-      if (this.#server === server) server.client.close()
-    })
-  }
-
-  async #claim(server: ConnectedServer, box: Box, writer: Uint8Array): Promise<void> {
-    const now = this.#init.protocolTime()
-    const position = this.#init.store.blind(concat(server.peerId, box.address))
-    const row = await this.#init.store.get({ table: TABLE.meta, scope: CLAIMS, position })
-    if (row) {
-      const known = decode(claimRow, row, 64)
-      if (equal(known.storeId, server.storeId) && known.until > now + CLAIM_RENEW_DAYS * DAY) return
-    }
-    const claimed = await server.client.claim({
-      kind: box.watch.kind,
-      writer: { public: writer },
-      reader: box.reader,
-      until: Math.floor(now) + CLAIM_DAYS * DAY,
-    })
-    if (claimed.status !== 'claimed') throw refused('claim', claimed.status)
-    const value = encode(claimRow, { storeId: server.storeId, until: claimed.until })
-    await this.#init.store.write([{ key: { table: TABLE.meta, scope: CLAIMS, position }, value }])
-  }
-
-  async #subscribe(server: ConnectedServer, box: Box): Promise<void> {
-    // only these kinds are read by R alone; a signature elsewhere would tell the server more than it needs
-    const needsReader = box.watch.kind === KIND.invite || box.watch.kind === KIND.box
-    const entry = { address: box.address, after: 0, ...(needsReader && { readerSeed: box.reader.seed }) }
-    const answer = await server.client.subscribe({ entries: [entry] })
-    if (answer.status !== 'ok') throw refused('subscribe', answer.status)
-  }
-
-  async #pull(server: ConnectedServer): Promise<void> {
-    while (this.#server === server) {
-      const answer = await server.client.pull()
-      if (answer.status !== 'ok') throw refused('pull', answer.status)
-      const { items } = answer
-      const byBox = new Map<Box, Uint8Array[]>()
-      for (const item of items) {
-        const box = this.#boxes.get(toHex(item.address))
-        if (!box) continue
-        const copies = byBox.get(box)
-        if (copies) copies.push(item.copy)
-        else byBox.set(box, [item.copy])
-      }
-      await Promise.all([...byBox].map(([box, copies]) => this.#deliver(server, box, copies)))
-    }
-  }
-
-  async #deliver(server: ConnectedServer, box: Box, copies: Uint8Array[]): Promise<void> {
-    let done: boolean[]
-    try {
-      done = await box.watch.receive(copies.map((copy) => ({ copy, server: server.peerId })))
-    } catch (error) {
-      // it lies at the server still, and comes again when the mailbox is opened anew
-      this.#init.logger.warn('mail cannot be received', { problem: describe(error) })
-      this.#openLater(server, box.watch)
-      return
-    }
-    if (this.#server !== server) return
-    const cids = copies.filter((_, i) => done[i]).map((copy) => copyId(copy))
-    if (cids.length === 0) return
-    const name = toHex(box.address)
-    const due = this.#due.get(name) ?? { box, cids: [], timer: undefined }
-    due.cids.push(...cids)
-    this.#due.set(name, due)
-    if (due.cids.length >= MAX_ACK_CIDS / 2) {
-      this.#acknowledgeQuietly(due)
-    } else {
-      const delay = this.#init.acknowledgeWithinMs * randomFraction(this.#init.random)
-      due.timer ??= this.#init.clock.after(delay, () => this.#acknowledgeQuietly(due))
-    }
-  }
-
-  #acknowledgeQuietly(due: DueAck): void {
-    // what is not acknowledged comes again on the next link, and is known by then
-    this.#acknowledge(due).catch(() => undefined)
-  }
-
-  async #acknowledge(due: DueAck): Promise<void> {
-    due.timer?.cancel()
-    due.timer = undefined
-    // the order in which mail came is nobody's business
-    const cids = due.cids.splice(0).toSorted(compare)
-    this.#due.delete(toHex(due.box.address))
-    for (let i = 0; i < cids.length && this.#server; i += MAX_ACK_CIDS) {
-      const { address, reader } = due.box
-      const part = cids.slice(i, i + MAX_ACK_CIDS)
-      await this.#server.client.acknowledge({ address, readerSeed: reader.seed, cids: part })
-    }
-  }
-}
-
-function refused(what: string, status: string): NetworkError {
-  return new NetworkError(status === 'released' ? 'RELEASED' : 'REFUSED', `the server answered ${what} with ${status}`)
-}
+export type { Mail, MailWatch } from './server-reader.ts'
 
 export class MailReader {
   readonly #init: MailReaderInit
   readonly #watches = new Map<string, MailWatch>()
   readonly #servers = new Map<string, { reader: ServerReader; end: () => void }>()
   readonly #waiting = new Map<string, Set<(ready: boolean) => void>>()
-  readonly #releases = new Map<MailWatch, Timer>()
+  readonly #releases: Releases
 
   constructor(init: MailReaderInit) {
     this.#init = init
+    this.#releases = new Releases(init)
+  }
+
+  /** Reads from the store which mailboxes no relay was told of when they were given up. */
+  async load(): Promise<void> {
+    await this.#releases.load()
   }
 
   /** Replaces the set of relays at which mail is read. */
@@ -285,7 +35,7 @@ export class MailReader {
     }
     for (const address of addresses) {
       if (this.#servers.has(address)) continue
-      const reader = new ServerReader(this.#init, this.#watches, () => this.#wake())
+      const reader = new ServerReader(this.#init, this.#watches, this.#releases, () => this.#wake())
       this.#servers.set(address, { reader, end: this.#init.pool.use(address, reader) })
     }
   }
@@ -295,29 +45,27 @@ export class MailReader {
     for (const { reader } of this.#servers.values()) reader.open(watch)
   }
 
-  /** Stops reading; with `release` the servers are told to forget the mailbox as well. */
-  unwatch(name: string, release: boolean): void {
+  /** Stops reading a mailbox once the transaction is committed; the relays are told, now or when they are there again. */
+  giveUp(tx: Transaction, name: string): void {
     const watch = this.#watches.get(name)
-    this.#watches.delete(name)
     if (!watch) return
-    for (const { reader } of this.#servers.values()) reader.close(watch)
-    for (const resolve of this.#waiting.get(name) ?? []) resolve(false)
-    this.#waiting.delete(name)
-    if (!release) return
-    // at once it would tell the servers which mailboxes ended together
-    const delay = RELEASE_WITHIN_MS * randomFraction(this.#init.random)
-    const timer = this.#init.clock.after(delay, () => {
-      this.#release(watch).catch((error: unknown) => {
-        this.#init.logger.debug('release failed', { problem: describe(error) })
-      })
+    for (const server of this.#servers.keys()) {
+      const peerId = this.#init.network.serverId(server)
+      const { writer, reader } = watch.keysAt(peerId)
+      const address = mailboxAddress(watch.kind, writer, reader.public)
+      this.#releases.add(tx, { server: peerId, address, readerSeed: reader.seed })
+    }
+    tx.afterCommit(() => {
+      // it may be watched anew since, but it is the same mailbox
+      const last = this.#watches.get(name) ?? watch
+      this.#watches.delete(name)
+      for (const { reader } of this.#servers.values()) {
+        reader.close(last)
+        reader.releases.schedule()
+      }
+      for (const resolve of this.#waiting.get(name) ?? []) resolve(false)
+      this.#waiting.delete(name)
     })
-    this.#releases.set(watch, timer)
-  }
-
-  async #release(watch: MailWatch): Promise<void> {
-    this.#releases.get(watch)?.cancel()
-    this.#releases.delete(watch)
-    await Promise.all([...this.#servers.values()].map(({ reader }) => reader.release(watch)))
   }
 
   /** Resolves with true once the mailbox is claimed and read at one relay at least, with false when it is given up before. */
@@ -330,9 +78,8 @@ export class MailReader {
     })
   }
 
-  /** Sends the acknowledgements and releases that wait; what cannot be sent comes again next time, or expires. */
+  /** Sends the acknowledgements and releases that wait; what cannot be sent comes again next time. */
   async flush(): Promise<void> {
-    await Promise.allSettled([...this.#releases.keys()].map((watch) => this.#release(watch)))
     await Promise.allSettled([...this.#servers.values()].map(({ reader }) => reader.flush()))
   }
 

@@ -193,11 +193,11 @@ export class Friendship {
       }
       await this.#book.save(changed, (tx) => {
         delivery.closeChannel(tx, current.id)
+        reader.giveUp(tx, replyName(contactKey(current.id)))
         tx.event('contact', { id: idToText(current.id), state })
       })
       directory.unpin(current.id)
       this.#replies.recall(current.id)
-      reader.unwatch(replyName(contactKey(current.id)), true)
       return changed
     })
   }
@@ -253,9 +253,7 @@ export class Friendship {
     const since = Math.floor(this.#init.protocolTime())
     this.#book.put(tx, { ...contact, state: 'friend', petname, since, asked: undefined, reply: undefined })
     tx.event('friend', { id: idToText(contact.id), petname, name: contact.name })
-    tx.afterCommit(() => {
-      this.#replies.recall(contact.id)
-      if (contact.asked) this.#init.reader.unwatch(replyName(contactKey(contact.id)), true)
-    })
+    if (contact.asked) this.#init.reader.giveUp(tx, replyName(contactKey(contact.id)))
+    tx.afterCommit(() => this.#replies.recall(contact.id))
   }
 }

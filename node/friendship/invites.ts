@@ -174,7 +174,7 @@ export class Invites {
     // at once: a request that is being written must not bring the row back
     this.#own.delete(toHex(inviteId))
     tx.onRollback(() => this.#own.set(toHex(inviteId), own))
-    tx.afterCommit(() => this.#init.reader.unwatch(watchName(inviteId), true))
+    this.#init.reader.giveUp(tx, watchName(inviteId))
   }
 
   /** Drops what has expired so long ago that no request which was made in time can be opened any more. */

@@ -173,13 +173,11 @@ export class OutgoingRequests {
       if (reason === undefined) return false
       const changed = { ...contact, asked: undefined }
       // who accepted a request of theirs meanwhile loses nothing by it
-      if (contact.state !== 'outgoing') await book.save(changed)
-      else {
-        await book.save({ ...changed, state: 'failed', reason }, (tx) =>
-          tx.event('contact', { id: idToText(id), state: 'failed', petname: contact.petname, reason }),
-        )
-      }
-      reader.unwatch(replyName(contactKey(id)), true)
+      const failed = contact.state === 'outgoing'
+      await book.save(failed ? { ...changed, state: 'failed', reason } : changed, (tx) => {
+        reader.giveUp(tx, replyName(contactKey(id)))
+        if (failed) tx.event('contact', { id: idToText(id), state: 'failed', petname: contact.petname, reason })
+      })
       this.#attempts.delete(contactKey(id))
       return true
     })
@@ -266,7 +264,7 @@ export class OutgoingRequests {
   }
 
   async #receiveReply(id: Uint8Array, secret: Uint8Array, mail: Mail): Promise<boolean> {
-    const { book, pins, journal, delivery, reader, self, protocolTime, become, greet } = this.#init
+    const { book, pins, journal, delivery, self, protocolTime, become, greet } = this.#init
     const friend = await delivery.exclusively(id, async () => {
       const contact = book.get(id)
       if (this.#stopped) return 'later'
@@ -283,10 +281,7 @@ export class OutgoingRequests {
       return contact
     })
     if (friend === 'later') return false
-    if (friend) {
-      reader.unwatch(replyName(contactKey(id)), true)
-      await greet(id)
-    }
+    if (friend) await greet(id)
     return true
   }
 }
