@@ -333,15 +333,15 @@ export class KithNode implements NodeService {
   }
 
   async accept(who: string, petname?: string): Promise<{ id: string; state: ContactState }> {
-    return stateOf(await this.#friendship.accept(this.#asking(who), petname))
+    return stateOf(await this.#friendship.accept(this.#friendship.resolveRequester(who), petname))
   }
 
   async decline(who: string): Promise<{ id: string; state: ContactState }> {
-    return stateOf(await this.#friendship.decline(this.#asking(who)))
+    return stateOf(await this.#friendship.decline(this.#friendship.resolveRequester(who)))
   }
 
   async block(who: string): Promise<{ id: string; state: ContactState }> {
-    return stateOf(await this.#friendship.end(this.#asking(who), true))
+    return stateOf(await this.#friendship.end(this.#friendship.resolveAnybody(who), true))
   }
 
   async unfriend(who: string): Promise<{ id: string; state: ContactState }> {
@@ -440,12 +440,6 @@ export class KithNode implements NodeService {
   }
 
   // ---- inside ----
-
-  /** A contact by petname or ID, or somebody who asks and is known by the claimed name alone. */
-  #asking(who: string): Contact {
-    const asking = this.#friendship.all().filter((one) => one.asking && claimOf(one.asking.request).name === who)
-    return asking.length === 1 ? asking[0]! : this.#friendship.resolve(who)
-  }
 
   #inviteView(own: ReturnType<Friendship['invites']['list']>[number]): InviteView {
     return {

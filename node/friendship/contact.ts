@@ -112,6 +112,8 @@ const contactRow = struct({
   reason: [13, optional(text(MAX_REASON_BYTES))],
 })
 const MAX_CONTACT_BYTES = 131_072
+/** With what every ID begins. */
+const ID_PREFIX = 'kith1'
 const NO_SCOPE = new Uint8Array(0)
 
 export function contactKey(id: Uint8Array): string {
@@ -136,6 +138,10 @@ export function putContact(tx: Transaction, store: Store, contact: Contact): voi
     asking: asking && { ...asking, request: encodeIncomingRequest(asking.request) },
   })
   tx.put(TABLE.contact, NO_SCOPE, store.blind(contact.id), value)
+}
+
+export function deleteContact(tx: Transaction, store: Store, id: Uint8Array): void {
+  tx.delete(TABLE.contact, NO_SCOPE, store.blind(id))
 }
 
 export async function loadContacts(store: Store): Promise<Contact[]> {
@@ -167,13 +173,11 @@ export function findContacts(contacts: Iterable<Contact>, who: string): Contact[
   return all.filter((contact) => idToText(contact.id).startsWith(who.toLowerCase()))
 }
 
-/** A petname that nobody else has, made from what they call themselves. */
-export function freePetname(contacts: Iterable<Contact>, wanted: string, id: Uint8Array): string {
+/** A petname that is not `taken`, made from what they call themselves; never one that could be meant as an ID. */
+export function freePetname(taken: ReadonlySet<string>, wanted: string, id: Uint8Array): string {
   const name = wanted.trim()
-  const taken = new Set(
-    [...contacts].filter((contact) => contactKey(contact.id) !== contactKey(id)).map((c) => c.petname),
-  )
-  if (name !== '' && !taken.has(name)) return name
+  const isPlain = name !== '' && !name.toLowerCase().startsWith(ID_PREFIX)
+  if (isPlain && !taken.has(name)) return name
   const suffix = idToText(id).slice(5, 13)
-  return name === '' ? suffix : `${Array.from(name).slice(0, 12).join('')}-${suffix}`
+  return isPlain ? `${Array.from(name).slice(0, 12).join('')}-${suffix}` : suffix
 }

@@ -40,7 +40,8 @@ export class Friendship {
     this.invites = new Invites({ ...init, onRequest: (own, leg) => this.#incoming.receive(own, leg) })
     this.#incoming = new IncomingRequests({ ...init, book, replies: this.#replies, invites: this.invites })
     const become = (tx: Transaction, contact: Contact): void => this.#become(tx, contact)
-    this.#outgoing = new OutgoingRequests({ ...init, book, pins: this.#pins, become })
+    const greet = (friend: Uint8Array): Promise<void> => this.#greet(friend)
+    this.#outgoing = new OutgoingRequests({ ...init, book, pins: this.#pins, become, greet })
   }
 
   /** Reads all contacts and goes on with what was under way. Delivery starts with the IDs in the answer. */
@@ -57,20 +58,22 @@ export class Friendship {
     for (const contact of this.all()) this.#replies.dispatch(contact)
     this.#outgoing.start()
     // ended between the answer and the greeting: the friend waits for our first message to be sure of us
-    for (const { id } of this.all()) if (this.#init.delivery.isSilent(id)) await this.#init.greet(id)
+    for (const { id } of this.all()) if (this.#init.delivery.isSilent(id)) await this.#greet(id)
     await this.sweep()
   }
 
   /** Tells every friend anew what they have to know. */
   async greetAll(): Promise<void> {
-    for (const { id, state } of this.all()) {
-      if (state !== 'friend' && state !== 'accepted') continue
-      try {
-        await this.#init.greet(id)
-      } catch (error) {
-        if (!(error instanceof UsageError)) throw error
-        this.#init.logger.warn('a friend cannot be told now', { code: error.code })
-      }
+    for (const { id, state } of this.all()) if (state === 'friend' || state === 'accepted') await this.#greet(id)
+  }
+
+  async #greet(id: Uint8Array): Promise<void> {
+    try {
+      await this.#init.greet(id)
+    } catch (error) {
+      // the person may have ended it meanwhile, or there is no room for more
+      if (!(error instanceof UsageError)) throw error
+      this.#init.logger.warn('a friend cannot be told now', { code: error.code })
     }
   }
 
@@ -100,6 +103,22 @@ export class Friendship {
   /** @throws UsageError `UNKNOWN_FRIEND` or `AMBIGUOUS` */
   resolve(who: string): Contact {
     return this.#book.resolve(who)
+  }
+
+  /** Somebody who asks, else any contact; a name that is only claimed never stands for somebody who has that petname or ID. */
+  resolveRequester(who: string): Contact {
+    return this.#book.findRequester(who) ?? this.#book.resolve(who)
+  }
+
+  /** Any contact, else somebody who asks, by the name they claim. */
+  resolveAnybody(who: string): Contact {
+    try {
+      return this.#book.resolve(who)
+    } catch (error) {
+      const requester = error instanceof UsageError && error.code === 'UNKNOWN_FRIEND' && this.#book.findRequester(who)
+      if (!requester) throw error
+      return requester
+    }
   }
 
   headsFor(friend: Uint8Array): { mine: Head; yours: Head | undefined } {
@@ -132,8 +151,9 @@ export class Friendship {
     if (invite) checkInviteExpiry(invite, this.#init.protocolTime())
     const id = invite?.id ?? idFromText(init.target)
     return await this.#init.delivery.exclusively(id, async () => {
+      const known = this.get(id)
+      if (known?.asking) return await this.#incoming.accept(known, petname)
       const contact = this.#contactToAsk(id)
-      if (contact.asking) return await this.#incoming.accept(contact, petname)
       if (invite) return await this.#outgoing.ask(contact, invite, { ...(petname !== undefined && { petname }), note })
       throw new UsageError('INVITE_NEEDED', 'this person takes requests by invite only', {
         hint: 'ask them for the output of `kith invite`, and add that',
@@ -224,7 +244,7 @@ export class Friendship {
 
   /** The friend proved to hold the session: from here on both are sure. */
   confirmed(tx: Transaction, friend: Uint8Array): void {
-    const contact = this.get(friend)
+    const contact = this.#book.get(friend, tx)
     if (!contact) return
     if (contact.state !== 'friend') this.#become(tx, contact)
     else if (contact.reply) this.#replies.arrived(tx, contact)
@@ -232,7 +252,7 @@ export class Friendship {
 
   /** The friend told us about themselves. */
   applyProfile(tx: Transaction, friend: Uint8Array, profile: ProfileBody): void {
-    const contact = this.get(friend)
+    const contact = this.#book.get(friend, tx)
     if (!contact) return
     this.#book.put(tx, { ...contact, name: profile.name })
     if (profile.relays.length > 0) this.#init.delivery.setRelays(tx, friend, profile.relays)

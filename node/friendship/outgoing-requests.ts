@@ -319,7 +319,8 @@ function isGone({ relays }: Invite, { refused }: Pick<Attempt, 'refused'>): bool
 
 /** Whether it is the same request still, at the same leg. */
 function isSame(one: Asked, other: Asked): boolean {
-  return equal(one.invite, other.invite) && one.leg === other.leg
+  const isOne = equal(one.invite, other.invite) && equal(one.replySecret, other.replySecret)
+  return isOne && one.leg === other.leg
 }
 
 function openReply(legs: readonly OutgoingRequest[], secret: Uint8Array, mail: Mail, identitySecret: Uint8Array) {
