@@ -67,6 +67,8 @@ export class EventTeller {
     }
     if (event === 'state') return [`${head}${this.#out.style('dim', `message ${stateText(detail)}`)}`]
     if (event === 'alarm') return [`${head}${this.#out.style('red', await this.#alarm(detail))}`]
+    if (event === 'behind')
+      return [`${head}${await this.#name(field('id'))}: this home is an older one, sending has stopped`]
     const fields = Object.entries(detail).map(([key, value]) => `${sanitiseLine(key)}=${sanitiseLine(String(value))}`)
     return [`${head}${sanitiseLine(event)}  ${this.#out.style('dim', fields.join(' '))}`.trimEnd()]
   }

@@ -11,6 +11,7 @@ import type {
   NodeEvent,
   NodeService,
   NodeStatus,
+  Problem,
   RelayCounters,
   RequestView,
 } from './api/service.ts'
@@ -43,6 +44,8 @@ export interface NodeOptions {
   profile?: 'privacy' | 'normal' | 'light'
   /** Bits of the bucket topics: a parameter of the network. @default 2 */
   bucketBits?: number
+  /** The home may be an older one or a copy: nothing leaves in sessions that are there now. @default false */
+  isHomeChanged?: boolean
 }
 
 /** What the network uses at first (PROTOCOL 5). */
@@ -182,14 +185,19 @@ export class KithNode implements NodeService {
   static async open(ports: Ports, options: NodeOptions): Promise<KithNode> {
     const self = await Self.load(ports.store)
     const journal = await Journal.open(ports.store, ports.clock)
-    const node = new KithNode(ports, { profile: 'normal', bucketBits: BUCKET_BITS, ...options }, self, journal)
+    const node = new KithNode(
+      ports,
+      { profile: 'normal', bucketBits: BUCKET_BITS, isHomeChanged: false, ...options },
+      self,
+      journal,
+    )
     node.#relays = await ownRelays(ports.store, options.relays, node.#time.now())
     await node.#reader.load()
     node.#reader.setServers([...options.relays, ...node.#relays.former])
     await node.#directory.start()
     const friends = await node.#friendship.load()
     await node.#conversations.start(node.#delivery, node.#friendship)
-    await node.#delivery.start(friends)
+    await node.#delivery.start(friends, options.isHomeChanged)
     return node
   }
 
@@ -277,7 +285,12 @@ export class KithNode implements NodeService {
       requests: contacts.filter((one) => one.asking).length,
       unacknowledged: contacts.reduce((sum, one) => sum + this.#delivery.unacknowledged(one.id), 0),
       uptime: clock.now() - this.#startedAt,
+      problems: this.#problems(),
     }
+  }
+
+  async trustHome(): Promise<void> {
+    await this.#delivery.trustHome()
   }
 
   async relayCounters(): Promise<RelayCounters> {
@@ -358,7 +371,7 @@ export class KithNode implements NodeService {
         name: contact.name,
         state: contact.state,
         ...(contact.reason !== undefined && { reason: contact.reason }),
-        verified: contact.verified,
+        verified: this.#isVerified(contact),
         online: this.#delivery.isOnline(contact.id),
         unread: this.#conversations.unread(contact.id),
       }))
@@ -368,8 +381,8 @@ export class KithNode implements NodeService {
   async verify(who: string, confirm?: { number?: string }): Promise<{ safetyNumber: string; verified: boolean }> {
     const contact = this.#friendship.resolve(who)
     const safetyNumber = this.#friendship.safetyNumber(contact)
-    const { verified } = confirm ? await this.#friendship.verify(contact, confirm.number) : contact
-    return { safetyNumber, verified }
+    const compared = confirm ? await this.#friendship.verify(contact, confirm.number) : contact
+    return { safetyNumber, verified: this.#isVerified(compared) }
   }
 
   async send(who: string, text: string): Promise<{ messageId: string; state: DeliveryState }> {
@@ -440,6 +453,29 @@ export class KithNode implements NodeService {
   }
 
   // ---- inside ----
+
+  /** An older home may hold what was taken back since: while it is in doubt nobody is shown as verified. */
+  #isVerified(contact: Contact): boolean {
+    return contact.verified && this.#delivery.behind(contact.id) === undefined
+  }
+
+  #problems(): Problem[] {
+    const behind = this.#friendship.all().map((contact) => ({ contact, why: this.#delivery.behind(contact.id) }))
+    const older = behind
+      .filter(({ why }) => why === 'friend')
+      .map(({ contact }) => ({
+        code: 'ROLLED_BACK',
+        message: `${contact.petname} remembers messages that this home never sent: it is a copy or an older one`,
+        hint: 'use the newer home; if it is lost, `kith unfriend` them and add them again by a new invite',
+      }))
+    if (!behind.some(({ why }) => why === 'home')) return older
+    const changed = {
+      code: 'HOME_CHANGED',
+      message: 'this home was copied, put back or changed since kith last used it: sending has stopped',
+      hint: 'if it was only moved, and no other copy is used: `kith doctor --only-copy`; else use the newer home',
+    }
+    return [changed, ...older]
+  }
 
   #inviteView(own: ReturnType<Friendship['invites']['list']>[number]): InviteView {
     return {

@@ -96,6 +96,7 @@ export class KithRelay implements NodeService {
       requests: 0,
       unacknowledged: 0,
       uptime: clock.now() - this.#startedAt,
+      problems: [],
     }
   }
 
@@ -115,6 +116,7 @@ export class KithRelay implements NodeService {
     return this.#journal.onEvent(listener)
   }
 
+  readonly trustHome = noPerson
   readonly createInvite = noPerson
   readonly invites = noPerson
   readonly revokeInvite = noPerson

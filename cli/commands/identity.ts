@@ -158,6 +158,10 @@ function statusLines({ out }: Context, status: MethodResult<'node.status'>): str
         ? `       ${out.style('green', 'connected')}`
         : `       ${out.style('red', 'not connected')}${problem === undefined ? '' : `: ${sanitiseLine(problem)}`}`,
     ]),
+    ...status.problems.flatMap(({ message, hint }) => [
+      ...block(out.style('red', 'wrong  '), [sanitiseLine(message)], undefined),
+      ...block('       ', [sanitiseLine(hint)], undefined),
+    ]),
   ]
 }
 

@@ -72,6 +72,10 @@ const status = z.object({
   requests: z.number(),
   unacknowledged: z.number(),
   uptime: z.number().describe('milliseconds since start'),
+  problems: z
+    .array(z.object({ code: z.string(), message: z.string(), hint: z.string() }))
+    .default([])
+    .describe('what stays wrong until somebody does something about it'),
 })
 
 const invite = z.object({
@@ -134,6 +138,16 @@ export const METHODS = {
     params: nothing,
     result: status,
     run: ({ service }) => service.status(),
+  }),
+  'node.trust': method({
+    summary: 'Says that this home is the only one and the newest: sending that was stopped for its sake goes on.',
+    needs: 'node',
+    params: nothing,
+    result: z.object({ trusted: z.boolean() }),
+    run: async ({ service }) => {
+      await service.trustHome()
+      return { trusted: true }
+    },
   }),
   'relay.counters': method({
     summary: 'What a relay holds.',

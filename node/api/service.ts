@@ -2,7 +2,8 @@
  * What a running node offers to its faces. `node.ts` implements it; the API's method table calls it and renders times
  * as ISO 8601. Times here are milliseconds since 1970. `who` is a petname, an ID or an unambiguous prefix of one.
  * Errors: UsageError `UNKNOWN_FRIEND`, `AMBIGUOUS`, `NOT_A_FRIEND`, `WRONG_STATE`, `TOO_LONG`, `TOO_MANY`, `BAD_INVITE`,
- * `INVITE_EXPIRED`, `INVITE_NEEDED`, `NOT_TRUSTED`, `UNKNOWN_MESSAGE`, `NO_RELAY`.
+ * `INVITE_EXPIRED`, `INVITE_NEEDED`, `NOT_TRUSTED`, `UNKNOWN_MESSAGE`, `NO_RELAY`,
+ * `ROLLED_BACK`.
  */
 
 export const DELIVERY_STATES = ['queued', 'sent', 'custody', 'delivered', 'read', 'expired', 'failed'] as const
@@ -10,6 +11,14 @@ export type DeliveryState = (typeof DELIVERY_STATES)[number]
 
 export const CONTACT_STATES = ['none', 'outgoing', 'incoming', 'accepted', 'friend', 'blocked', 'failed'] as const
 export type ContactState = (typeof CONTACT_STATES)[number]
+
+/** Something that stays wrong until somebody does something about it. */
+export interface Problem {
+  /** Stable, as the codes of errors are. */
+  code: string
+  message: string
+  hint: string
+}
 
 export interface RelayStatus {
   address: string
@@ -32,6 +41,7 @@ export interface NodeStatus {
   unacknowledged: number
   /** Milliseconds since start. */
   uptime: number
+  problems: Problem[]
 }
 
 export interface RelayCounters {
@@ -90,7 +100,7 @@ export interface HistoryEntry {
   via?: 'gossip' | 'relay'
 }
 
-/** One row of the event log. `event` is one of ready, request, friend, message, state, contact, alarm. */
+/** One row of the event log. `event` is one of ready, request, friend, message, state, contact, alarm, behind. */
 export interface NodeEvent {
   cursor: number
   event: string
@@ -101,6 +111,8 @@ export interface NodeEvent {
 
 export interface NodeService {
   status(): Promise<NodeStatus>
+  /** The person says that this home is the only one and the newest: sending that was stopped for its sake goes on. */
+  trustHome(): Promise<void>
   /** Relays only. */
   relayCounters(): Promise<RelayCounters>
 

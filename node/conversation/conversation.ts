@@ -238,6 +238,10 @@ export class Conversations implements PayloadHandler {
     this.#friendship!.confirmed(tx, friend)
   }
 
+  behind(tx: Transaction, friend: Uint8Array): void {
+    tx.event('behind', { id: idToText(friend) })
+  }
+
   heads(friend: Uint8Array, mine: Head, yours: Head | undefined): void {
     this.#friendship!.heads(friend, mine, yours)
   }

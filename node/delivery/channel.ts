@@ -7,7 +7,7 @@ import { tagKey, TagWindow } from '../mailbox/tags.ts'
 import { type Store, TABLE } from '../ports.ts'
 import { compareSessions, decodeSession, encodeSession, type SessionState } from '../session/session-state.ts'
 import { hash32, relays } from '../wire/records.ts'
-import { bytesBetween, decode, encode, struct, uint } from '../wire/schema.ts'
+import { bytesBetween, decode, encode, optional, struct, uint } from '../wire/schema.ts'
 import type { Transaction } from './journal.ts'
 import { loadEntries, type OutboxEntry } from './outbox.ts'
 
@@ -28,7 +28,15 @@ export interface Lane extends LaneSecrets {
   tagCounter: number
   tagKeyOut: Uint8Array
   window: TagWindow
+  /** One of BEHIND. Nothing is sealed, put or published in a lane that may be behind; mail in it is still read. */
+  behind: number
 }
+
+/**
+ * Whether a session may be older than what was sent in it (PROTOCOL 8): `home` when the whole home was found copied, put
+ * back or changed; `friend` when the friend has opened more than this state ever sent.
+ */
+export const BEHIND = { no: 0, home: 1, friend: 2 } as const
 
 export interface Channel {
   friend: Uint8Array
@@ -57,6 +65,8 @@ const laneRow = struct({
   tagCounter: [6, uint()],
   /** One above the friend's highest tag counter that was seen. */
   nextTag: [7, uint()],
+  /** One of BEHIND; absent for `no`. */
+  behind: [8, optional(uint(2))],
 })
 
 const CHANNEL = utf8('c')
@@ -72,6 +82,7 @@ export function newLane(session: SessionState, secrets: LaneSecrets, tagCounter 
     tagCounter,
     tagKeyOut: tagKey(secrets.mailboxOut),
     window: new TagWindow(tagKey(secrets.mailboxIn), highestTag),
+    behind: BEHIND.no,
   }
 }
 
@@ -93,9 +104,15 @@ export function laneOrder(a: Lane, b: Lane): number {
   return compareSessions(a.session, b.session)
 }
 
-/** The lane to send in: the first that the friend is known to hold, else the first. */
+/** The lane to send in: of those that are not behind, the first that the friend is known to hold, else the first. */
 export function sendingLane(channel: Channel): Lane | undefined {
-  return channel.lanes.find((lane) => lane.session.confirmed === 1) ?? channel.lanes[0]
+  const lanes = channel.lanes.filter((lane) => lane.behind === BEHIND.no)
+  return lanes.find((lane) => lane.session.confirmed === 1) ?? lanes[0]
+}
+
+/** Whether there are sessions and every one is behind: nothing may leave for this friend. */
+export function isBehind(channel: Channel): boolean {
+  return channel.lanes.length > 0 && sendingLane(channel) === undefined
 }
 
 export function putChannel(tx: Transaction, friend: Uint8Array, friendRelays: string[]): void {
@@ -103,7 +120,7 @@ export function putChannel(tx: Transaction, friend: Uint8Array, friendRelays: st
 }
 
 /** What of a lane moves with each message. */
-export type LaneProgress = Pick<Lane, 'session' | 'tagCounter'> & { highestTag: number }
+export type LaneProgress = Pick<Lane, 'session' | 'tagCounter' | 'behind'> & { highestTag: number }
 
 /** Writes a lane as it will be after the transaction. */
 export function putLane(tx: Transaction, friend: Uint8Array, lane: Lane, progress: LaneProgress): void {
@@ -115,6 +132,7 @@ export function putLane(tx: Transaction, friend: Uint8Array, lane: Lane, progres
     reachIn: lane.reachIn,
     tagCounter: progress.tagCounter,
     nextTag: progress.highestTag + 1,
+    ...(progress.behind !== BEHIND.no && { behind: progress.behind }),
   })
   tx.put(TABLE.session, friend, concat(LANE, lane.id), value)
 }
@@ -135,8 +153,8 @@ export async function loadChannel(store: Store, friend: Uint8Array): Promise<Cha
   if (row) channel.relays = decode(channelRow, row, 2000).relays
   const lanes = await store.list({ table: TABLE.session, scope: friend, from: LANE, to: AFTER_LANES })
   for (const { value } of lanes) {
-    const { session, tagCounter, nextTag, ...secrets } = decode(laneRow, value, 1_100_000)
-    channel.lanes.push(newLane(decodeSession(session), secrets, tagCounter, nextTag - 1))
+    const { session, tagCounter, nextTag, behind = BEHIND.no, ...secrets } = decode(laneRow, value, 1_100_000)
+    channel.lanes.push({ ...newLane(decodeSession(session), secrets, tagCounter, nextTag - 1), behind })
   }
   channel.lanes.sort(laneOrder)
   for (const entry of await loadEntries(store, friend)) {

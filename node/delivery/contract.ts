@@ -40,6 +40,8 @@ export interface PayloadHandler {
   ): void
   /** The friend proved to hold the session. */
   confirmed(tx: Transaction, friend: Uint8Array): void
+  /** The friend has opened more in a session than this state ever sent in it: the state is an older one. */
+  behind(tx: Transaction, friend: Uint8Array): void
   /** The friend's head as the friend gave it in a message, and ours as the friend saw it. */
   heads(friend: Uint8Array, mine: Head, yours: Head | undefined): void
 }

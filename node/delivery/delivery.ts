@@ -16,9 +16,11 @@ import { type Envelope } from '../wire/envelope.ts'
 import { PAYLOAD_TYPE } from '../wire/payload.ts'
 import { randomFraction } from './backoff.ts'
 import {
+  BEHIND,
   type Channel,
   deleteChannel,
   deleteLane,
+  isBehind,
   type Lane,
   type LaneSecrets,
   laneOrder,
@@ -76,10 +78,14 @@ export class Delivery {
     })
   }
 
-  /** Reads the channels of all friends and begins to read and put mail. */
-  async start(friends: readonly Uint8Array[]): Promise<void> {
+  /**
+   * Reads the channels of all friends and begins to read and put mail.
+   * @param isHomeChanged the home may be an older one or a copy: nothing leaves in the sessions that are there now
+   */
+  async start(friends: readonly Uint8Array[], isHomeChanged = false): Promise<void> {
     for (const friend of friends) {
       const channel = await loadChannel(this.#init.store, friend)
+      if (isHomeChanged) await this.#setBehind(channel, BEHIND.no, BEHIND.home)
       this.#channels.set(channel.key, channel)
       for (const lane of channel.lanes) this.#openLane(channel, lane)
       if (channel.receiptsDue.length > 0) this.#scheduleReceipt(channel)
@@ -188,17 +194,46 @@ export class Delivery {
   /** Whether something for this friend lies neither at a relay nor was handed to anybody on gossip. */
   hasUnplaced(friend: Uint8Array): boolean {
     const channel = this.#channels.get(toHex(friend))
-    if (!channel) return false
+    if (!channel || isBehind(channel)) return false
     const wanted = Math.min(limits.MAX_CUSTODY_RELAYS, channel.relays.length)
     return [...channel.entries.values()].some((entry) => entry.receipts.length < wanted)
   }
 
   /** Whether there is a session that both hold and in which nothing was ever sent from here. */
   isSilent(friend: Uint8Array): boolean {
-    const lanes = this.#channels.get(toHex(friend))?.lanes ?? []
+    const lanes = this.#channels.get(toHex(friend))?.lanes.filter(({ behind }) => behind === BEHIND.no) ?? []
     return (
       lanes.some(({ session }) => session.confirmed === 1) && lanes.every(({ session }) => session.sentSerial === 0)
     )
+  }
+
+  /** Why nothing leaves for this friend: the whole home is in doubt, or the friend remembers more. */
+  behind(friend: Uint8Array): 'home' | 'friend' | undefined {
+    const channel = this.#channels.get(toHex(friend))
+    if (!channel || !isBehind(channel)) return undefined
+    return channel.lanes.some((lane) => lane.behind === BEHIND.friend) ? 'friend' : 'home'
+  }
+
+  /** The person says that this home is the only one and the newest: what was stopped for its sake goes on. */
+  async trustHome(): Promise<void> {
+    for (const channel of this.#channels.values()) {
+      await this.exclusively(channel.friend, async () => await this.#setBehind(channel, BEHIND.home, BEHIND.no))
+      this.#sealWaiting(channel)
+      this.#hurry(channel)
+      if (channel.receiptsDue.length > 0) this.#scheduleReceipt(channel)
+    }
+  }
+
+  async #setBehind(channel: Channel, from: number, to: number): Promise<void> {
+    const tx = new Transaction()
+    for (const lane of channel.lanes) {
+      if (lane.behind !== from) continue
+      putLane(tx, channel.friend, lane, { ...lane, highestTag: lane.window.highest, behind: to })
+      tx.afterCommit(() => {
+        lane.behind = to
+      })
+    }
+    await this.#init.journal.commit(tx)
   }
 
   isOnline(friend: Uint8Array): boolean {
@@ -215,12 +250,13 @@ export class Delivery {
 
   /**
    * Makes a message durable and hands it to the network. The draft is made while the friend's queue is held.
-   * @throws UsageError `TOO_MANY` above 1000 unacknowledged messages, `TOO_LONG`
+   * @throws UsageError `TOO_MANY` above 1000 unacknowledged messages, `TOO_LONG`, `ROLLED_BACK` when every session is behind
    */
   async send(friend: Uint8Array, makeDraft: () => Draft): Promise<{ messageId: Uint8Array }> {
     return await this.exclusively(friend, async () => {
       const channel = this.#channels.get(toHex(friend))
       if (!channel) throw new UsageError('NOT_A_FRIEND', 'there is no session with this contact')
+      if (isBehind(channel)) throw rolledBack()
       if (this.unacknowledged(friend) >= limits.MAX_UNACKNOWLEDGED_PER_FRIEND) {
         throw new UsageError(
           'TOO_MANY',
@@ -330,7 +366,7 @@ export class Delivery {
     this.exclusively(channel.friend, async () => {
       for (const entry of channel.entries.values()) {
         const { lane } = entry
-        const isSealed = lane !== undefined && channel.lanes.some((known) => equal(known.id, lane))
+        const isSealed = lane !== undefined && channel.lanes.some((known) => equal(known.id, lane) && !known.behind)
         const sending = sendingLane(channel)
         const isBetter = sending?.session.confirmed === 1 && lane !== undefined && !equal(sending.id, lane)
         if (!isSealed || isBetter || this.#isDead(entry)) await this.#sealAgain(channel, entry)
@@ -392,7 +428,7 @@ export class Delivery {
       if (this.#channels.get(channel.key) !== channel || channel.receiptsDue.length === 0) return
       // while they cannot leave, they gather: one envelope carries many
       const waiting = [...channel.entries.values()].filter(({ type }) => type === PAYLOAD_TYPE.receipt)
-      if (waiting.length >= MAX_WAITING_RECEIPTS) return
+      if (waiting.length >= MAX_WAITING_RECEIPTS || isBehind(channel)) return
       await this.#sendDraft(channel, {
         type: PAYLOAD_TYPE.receipt,
         conversation: new Uint8Array(16),
@@ -404,7 +440,7 @@ export class Delivery {
         record: () => undefined,
       })
     })
-    if (channel.receiptsDue.length > 0) this.#scheduleReceipt(channel)
+    if (channel.receiptsDue.length > 0 && !isBehind(channel)) this.#scheduleReceipt(channel)
   }
 
   // ---- in ----
@@ -448,7 +484,7 @@ export class Delivery {
     const now = this.#init.clock.now()
     const wasOnline = this.isOnline(channel.friend)
     channel.lastHeard = now
-    if (wasOnline) return
+    if (wasOnline || isBehind(channel)) return
     this.#hurry(channel)
     for (const entry of channel.entries.values()) {
       if (entry.published === 0 || now - entry.published < REPUBLISH_MS) continue
@@ -492,6 +528,7 @@ export class Delivery {
       servers: channel.relays.slice(0, limits.MAX_CUSTODY_RELAYS),
       keysAt: (server) => friendMailbox(lane.mailboxOut, server),
       pending: async (server, limit) => {
+        if (lane.behind !== BEHIND.no) return []
         const waiting = [...channel.entries.values()].filter(
           (entry) =>
             entry.lane !== undefined &&
@@ -566,6 +603,12 @@ export class Delivery {
       }
     })
   }
+}
+
+function rolledBack(): UsageError {
+  return new UsageError('ROLLED_BACK', 'this home is a copy or an older one: sending to this friend has stopped', {
+    hint: '`kith doctor` says more',
+  })
 }
 
 function laneName(channel: Channel, lane: Lane): string {

@@ -7,7 +7,7 @@ import { ForgedError, PeerError } from '../errors.ts'
 import { friendMailbox, openCopy } from '../mailbox/keys.ts'
 import { PROTOCOL_VERSION } from '../limits.ts'
 import { TABLE } from '../ports.ts'
-import { openEnvelope } from '../session/triple-ratchet.ts'
+import { echoedSerial, openEnvelope } from '../session/triple-ratchet.ts'
 import { type SessionState, wipeReplaced } from '../session/session-state.ts'
 import { decodeEnvelope, ENVELOPE_PREFIX_BYTES, envelopeId } from '../wire/envelope.ts'
 import {
@@ -18,7 +18,7 @@ import {
   payloadMessageId,
 } from '../wire/payload.ts'
 import { bytes, decode, encode, struct, uint } from '../wire/schema.ts'
-import { type Channel, type Lane, putLane } from './channel.ts'
+import { BEHIND, type Channel, type Lane, putLane } from './channel.ts'
 import type { DeliveryInit, IncomingPayload, Via } from './contract.ts'
 import { Transaction } from './journal.ts'
 import type { Mail } from './mail-reader.ts'
@@ -38,6 +38,7 @@ export interface InboxHooks {
   receiptDue: (channel: Channel) => void
 }
 
+const DAY = 86_400
 const NO_SCOPE = new Uint8Array(0)
 const seenRow = struct({ messageId: [1, bytes(16)], at: [2, uint()] })
 /** An envelope that comes by gossip again this long after it was read tells that the receipt was lost; senders publish again at this pace. */
@@ -56,6 +57,7 @@ interface Batch {
   messages: Set<string>
   due: Uint8Array[]
   opened: number
+  behind: number
 }
 
 export class Inbox {
@@ -91,6 +93,7 @@ export class Inbox {
       messages: new Set(),
       due: [],
       opened: 0,
+      behind: lane.behind,
     }
     const done: boolean[] = []
     try {
@@ -108,7 +111,7 @@ export class Inbox {
 
   /** Forgets the envelopes that nobody may bring again. */
   async sweep(): Promise<void> {
-    const today = Math.floor(this.#init.protocolTime() / 86_400)
+    const today = Math.floor(this.#init.protocolTime() / DAY)
     const rows = await this.#init.store.list({ table: TABLE.seen, scope: NO_SCOPE, to: u16(today - 1), limit: 5000 })
     const tx = new Transaction()
     for (const { position } of rows) {
@@ -122,13 +125,15 @@ export class Inbox {
     for (const id of batch.due) {
       tx.put(TABLE.receiptDue, channel.friend, this.#init.store.blind(id), id)
     }
-    if (batch.opened > 0) {
-      const progress = { session: batch.session, tagCounter: lane.tagCounter, highestTag: batch.highestTag }
-      putLane(tx, channel.friend, lane, progress)
-      if (before.confirmed === 0) this.#init.handler.confirmed(tx, channel.friend)
+    if (batch.opened > 0 || batch.behind !== lane.behind) {
+      const { session, highestTag, behind } = batch
+      putLane(tx, channel.friend, lane, { session, tagCounter: lane.tagCounter, highestTag, behind })
+      if (behind !== lane.behind) this.#init.handler.behind(tx, channel.friend)
+      if (before.confirmed === 0 && session.confirmed === 1) this.#init.handler.confirmed(tx, channel.friend)
     }
     tx.afterCommit(() => {
       lane.session = batch.session
+      lane.behind = batch.behind
       lane.window.seen(batch.highestTag)
       const known = new Set(channel.receiptsDue.map(toHex))
       channel.receiptsDue.push(...batch.due.filter((id) => !known.has(toHex(id))))
@@ -160,9 +165,16 @@ export class Inbox {
       this.#repeatReceipt(batch, mail, position, decode(seenRow, seen, 64))
       return true
     }
-    const opened = this.#open(lane, batch.session, mail.bytes, body)
-    if (!opened) return false
+    const parts = { prefix: mail.bytes.subarray(0, ENVELOPE_PREFIX_BYTES), body }
+    const opened = this.#open(lane, batch.session, parts)
+    if (!opened) {
+      const isAlive = expiryDay * DAY > this.#init.protocolTime()
+      if (tellsOlder(batch.session, parts, mail.via === 'relay' && isAlive)) batch.behind = BEHIND.friend
+      return false
+    }
     batch.opened++
+    // the friend cannot have opened what was never sent: this home is older than the friend's memory, or a copy
+    if (opened.header.highestSerialOpened > batch.session.sentSerial) batch.behind = BEHIND.friend
     batch.session = opened.session
     batch.highestTag = Math.max(batch.highestTag, opened.header.tagCounter)
     batch.seen.add(toHex(eid))
@@ -181,13 +193,9 @@ export class Inbox {
     return true
   }
 
-  #open(lane: Lane, session: SessionState, envelope: Uint8Array, body: Uint8Array) {
+  #open(lane: Lane, session: SessionState, parts: { prefix: Uint8Array; body: Uint8Array }) {
     try {
-      return openEnvelope(session, {
-        prefix: envelope.subarray(0, ENVELOPE_PREFIX_BYTES),
-        body,
-        now: Math.floor(this.#init.clock.now() / 1000),
-      })
+      return openEnvelope(session, { ...parts, now: Math.floor(this.#init.clock.now() / 1000) })
     } catch (error) {
       if (!(error instanceof ForgedError) && !(error instanceof PeerError)) throw error
       // on gossip anybody may copy a tag; in a mailbox only the friend writes, and the copy stays there for another try
@@ -221,6 +229,20 @@ export class Inbox {
     batch.tx.put(TABLE.seen, NO_SCOPE, position, encode(seenRow, { messageId, at: now }))
     batch.due.push(messageId)
   }
+}
+
+/**
+ * Whether an envelope that does not open tells that our state is older than the friend's memory. Its header may say so; a
+ * header under a key that we never had says it too, when the friend is known to have written it: whoever keeps a copy for
+ * longer than it lives cannot make one.
+ */
+function tellsOlder(
+  session: SessionState,
+  parts: { prefix: Uint8Array; body: Uint8Array },
+  isFriends: boolean,
+): boolean {
+  const echoed = echoedSerial(session, parts)
+  return echoed === undefined ? isFriends : echoed > session.sentSerial
 }
 
 /** Undefined for what this version cannot read: it is authentic, so it is kept and shown as unsupported. */

@@ -98,7 +98,8 @@ export class Sealer {
       clock.yield(),
     )
     unpaid.set(nonce, sealed.prefix.length)
-    const progress = { session: sealed.session, tagCounter: tagCounter + 1, highestTag: lane.window.highest }
+    const { behind, window } = lane
+    const progress = { session: sealed.session, tagCounter: tagCounter + 1, highestTag: window.highest, behind }
     putLane(tx, channel.friend, lane, progress)
     tx.afterCommit(() => {
       lane.session = sealed.session

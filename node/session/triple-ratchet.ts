@@ -227,6 +227,23 @@ export function openEnvelope(
   }
 }
 
+/**
+ * What the header of a body that does not open says our highest opened serial is: a header is authentic by itself. Above
+ * our own `sentSerial` it tells that this state is an older one. Undefined when no header key of this state fits.
+ */
+export function echoedSerial(
+  session: SessionState,
+  { prefix, body }: { prefix: Uint8Array; body: Uint8Array },
+): number | undefined {
+  try {
+    const encrypted = body.subarray(0, ENCRYPTED_HEADER_BYTES)
+    return locateHeader(session.ec, encrypted, concat(session.th3, prefix)).header.highestSerialOpened
+  } catch (error) {
+    if (error instanceof ForgedError) return undefined
+    throw error
+  }
+}
+
 function isBodyLength(length: number): boolean {
   return ENVELOPE_BYTES.some((size) => length === size - ENVELOPE_HEADER_BYTES)
 }

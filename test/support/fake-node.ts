@@ -14,6 +14,7 @@ import {
   type NodeEvent,
   type NodeService,
   type NodeStatus,
+  type Problem,
   type RelayCounters,
   type RequestView,
 } from '../../node/api/service.ts'
@@ -29,6 +30,8 @@ export const WORDS = Array.from({ length: 24 }, (_, i) => `word${i + 1}`).join('
 export class FakeNode implements NodeService {
   readonly contacts: ContactView[] = []
   readonly asking: RequestView[] = []
+  readonly problems: Problem[] = []
+  trusted = 0
   readonly messages: HistoryEntry[] = []
   readonly log: NodeEvent[] = []
   readonly links: InviteView[] = []
@@ -97,7 +100,12 @@ export class FakeNode implements NodeService {
       requests: this.asking.length,
       unacknowledged: 1,
       uptime: 90_000,
+      problems: this.problems,
     }
+  }
+
+  async trustHome(): Promise<void> {
+    this.trusted += 1
   }
 
   async relayCounters(): Promise<RelayCounters> {

@@ -313,6 +313,8 @@ export async function expectWholeLog(village: Village, person: Person): Promise<
   const heard = heardBy(village, person)
   for (const event of heard) expect(byCursor.get(event.cursor)).to.deep.equal(event)
   expect(new Set(heard.map(({ cursor }) => cursor)).size).to.equal(heard.length)
+  const behind = log.filter(({ event }) => event === 'behind')
+  expect(behind, 'nobody was put back to an older state').to.deep.equal([])
   const shown = log.filter(({ event }) => event === 'message').map(({ detail }) => detail['messageId'])
   expect(new Set(shown).size, 'a message was told twice').to.equal(shown.length)
 }

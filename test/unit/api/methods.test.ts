@@ -17,6 +17,7 @@ const EXAMPLES: Record<keyof typeof METHODS, unknown> = {
   'rpc.hello': {},
   'rpc.discover': {},
   'node.status': {},
+  'node.trust': {},
   'relay.counters': {},
   'invite.create': { expiresInSeconds: 3600, uses: 2 },
   'invite.list': {},
