@@ -46,6 +46,8 @@ export interface NodeOptions {
   bucketBits?: number
   /** The home may be an older one or a copy: nothing leaves in sessions that are there now. @default false */
   isHomeChanged?: boolean
+  /** What is wrong with the machine's part: the store. */
+  problems?: () => Problem[]
 }
 
 /** What the network uses at first (PROTOCOL 5). */
@@ -187,7 +189,7 @@ export class KithNode implements NodeService {
     const journal = await Journal.open(ports.store, ports.clock)
     const node = new KithNode(
       ports,
-      { profile: 'normal', bucketBits: BUCKET_BITS, isHomeChanged: false, ...options },
+      { profile: 'normal', bucketBits: BUCKET_BITS, isHomeChanged: false, problems: () => [], ...options },
       self,
       journal,
     )
@@ -468,13 +470,14 @@ export class KithNode implements NodeService {
         message: `${contact.petname} remembers messages that this home never sent: it is a copy or an older one`,
         hint: 'use the newer home; if it is lost, `kith unfriend` them and add them again by a new invite',
       }))
-    if (!behind.some(({ why }) => why === 'home')) return older
+    const others = [...this.#options.problems(), ...older]
+    if (!behind.some(({ why }) => why === 'home')) return others
     const changed = {
       code: 'HOME_CHANGED',
       message: 'this home was copied, put back or changed since kith last used it: sending has stopped',
       hint: 'if it was only moved, and no other copy is used: `kith doctor --only-copy`; else use the newer home',
     }
-    return [changed, ...older]
+    return [changed, ...others]
   }
 
   #inviteView(own: ReturnType<Friendship['invites']['list']>[number]): InviteView {

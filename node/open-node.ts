@@ -16,7 +16,8 @@ import { createLibp2pNetwork } from './network/libp2p-network.ts'
 import { KithNode } from './node.ts'
 import { type Ports, type RowKey, type Store, TABLE } from './ports.ts'
 import { KithRelay } from './relay.ts'
-import { createHome, openHome } from './store/home.ts'
+import { createHome, type OpenedHome, openHome } from './store/home.ts'
+import { storeProblems } from './store/problems.ts'
 import { hasIdentity, homePaths } from './store/home-directory.ts'
 import { changePassphrase } from './store/vault.ts'
 import { systemClock, systemRandom } from './system.ts'
@@ -83,7 +84,8 @@ async function openNode(options: OpenNodeOptions): Promise<RunningNode> {
       componentLogger: logger,
     })
     const ports: Ports = { clock: systemClock, random: systemRandom, store: opened.store, network, logger }
-    const node = role === 'relay' ? await openRelay(ports, seed, config) : await openPerson(ports, config)
+    const node =
+      role === 'relay' ? await openRelay(ports, seed, config, opened) : await openPerson(ports, config, opened)
     if (!options.offline) {
       await startOrStop(node)
       if (config.listen.length > 0 && network.addresses().length === 0) {
@@ -135,13 +137,31 @@ async function startOrStop(node: KithNode | KithRelay): Promise<void> {
   }
 }
 
-async function openPerson(ports: Ports, config: Config): Promise<KithNode> {
-  return await KithNode.open(ports, { relays: config.relays, profile: config.profile })
+async function openPerson(
+  ports: Ports,
+  config: Config,
+  { store, isChanged, acceptChange }: OpenedHome,
+): Promise<KithNode> {
+  const node = await KithNode.open(ports, {
+    relays: config.relays,
+    profile: config.profile,
+    isHomeChanged: isChanged,
+    problems: () => storeProblems(store),
+  })
+  // the sessions that are held are on the disk: from now on this home is the one that kith left
+  if (isChanged) await acceptChange()
+  return node
 }
 
-async function openRelay(ports: Ports, signingSeed: Uint8Array, config: Config): Promise<KithRelay> {
+async function openRelay(
+  ports: Ports,
+  signingSeed: Uint8Array,
+  config: Config,
+  { store }: OpenedHome,
+): Promise<KithRelay> {
   return await KithRelay.open(ports, {
     signingSeed,
+    problems: () => storeProblems(store),
     policy: { maxDays: config.relayMaxDays, contact: config.relayContact },
     limits: { maxClaims: config.relayMaxClaims, maxBytes: config.relayMaxBytes },
   })

@@ -95,7 +95,9 @@ export interface RowRange {
 
 /**
  * Rows at rest, encrypted and under blinded keys.
- * Errors are StoreErrors: `STORE_CLOSED`, `STORE_DAMAGED` (a row that does not authenticate), `STORE_FULL`, `STORE_FAILED`.
+ * Errors are StoreErrors: `STORE_CLOSED`, `STORE_DAMAGED` (a row that does not authenticate, where going on without it
+ * would forget what protects the person; elsewhere such a row counts as absent), `STORE_FULL`, `STORE_READ_ONLY`,
+ * `STORE_GONE`, `STORE_FAILED`.
  */
 export interface Store {
   get(key: RowKey): Promise<Uint8Array | undefined>

@@ -2,7 +2,7 @@
  * A relay (PROTOCOL 6): mailboxes for anybody, the gossip mesh of all buckets, a DHT server, and the records of those who
  * use it. Made from ports alone. It has no identity and knows nobody.
  */
-import type { NodeEvent, NodeService, NodeStatus, RelayCounters } from './api/service.ts'
+import type { NodeEvent, NodeService, NodeStatus, Problem, RelayCounters } from './api/service.ts'
 import { createCustody, type Custody, type CustodyInit } from './custody/custody.ts'
 import { GossipGate } from './delivery/gossip-gate.ts'
 import { Journal } from './delivery/journal.ts'
@@ -19,6 +19,8 @@ export interface RelayOptions {
   policy?: CustodyInit['policy']
   limits?: CustodyInit['limits']
   bucketBits?: number
+  /** What is wrong with the machine's part: the store. */
+  problems?: () => Problem[]
 }
 
 const FIRST_REPUBLISH_MS = 60_000
@@ -31,15 +33,17 @@ export class KithRelay implements NodeService {
   readonly #journal: Journal
   readonly #gate: GossipGate
   readonly #startedAt: number
+  readonly #problems: () => Problem[]
   #republish: Timer | undefined
   #stopped = false
 
-  private constructor(ports: Ports, custody: Custody, journal: Journal, bucketBits: number) {
+  private constructor(ports: Ports, custody: Custody, journal: Journal, options: RelayOptions) {
     const { clock } = ports
     this.#ports = ports
     this.#custody = custody
     this.#journal = journal
-    this.#bucketBits = bucketBits
+    this.#bucketBits = options.bucketBits ?? BUCKET_BITS
+    this.#problems = options.problems ?? (() => [])
     this.#startedAt = clock.now()
     this.#gate = new GossipGate({ clock, protocolTime: () => clock.now() / 1000, deliver: () => undefined })
   }
@@ -59,7 +63,7 @@ export class KithRelay implements NodeService {
       ...recordRules(ports),
     })
     const journal = await Journal.open(store, clock)
-    return new KithRelay(ports, custody, journal, options.bucketBits ?? BUCKET_BITS)
+    return new KithRelay(ports, custody, journal, options)
   }
 
   async start(): Promise<void> {
@@ -96,7 +100,7 @@ export class KithRelay implements NodeService {
       requests: 0,
       unacknowledged: 0,
       uptime: clock.now() - this.#startedAt,
-      problems: [],
+      problems: this.#problems(),
     }
   }
 

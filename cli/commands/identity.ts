@@ -159,7 +159,7 @@ function statusLines({ out }: Context, status: MethodResult<'node.status'>): str
         : `       ${out.style('red', 'not connected')}${problem === undefined ? '' : `: ${sanitiseLine(problem)}`}`,
     ]),
     ...status.problems.flatMap(({ message, hint }) => [
-      ...block(out.style('red', 'wrong  '), [sanitiseLine(message)], undefined),
+      ...block('wrong  ', [sanitiseLine(message)], undefined),
       ...block('       ', [sanitiseLine(hint)], undefined),
     ]),
   ]

@@ -19,6 +19,8 @@ export interface ByteLevel {
   get(key: Uint8Array): Promise<Uint8Array | undefined>
   batch(operations: ByteOperation[], options: { sync: boolean }): Promise<void>
   iterator(range: ByteRange): { all(): Promise<[Uint8Array, Uint8Array][]> }
+  /** @throws StoreError `STORE_GONE` when what is written no longer lies where it was opened */
+  checkPlace?(): Promise<void>
   /** Deletes everything. */
   clear(): Promise<void>
   close(): Promise<void>
@@ -26,6 +28,7 @@ export interface ByteLevel {
 
 const CLOSED = new Set(['LEVEL_DATABASE_NOT_OPEN', 'LEVEL_ITERATOR_NOT_OPEN'])
 const FULL = /no space left|quota exceeded|ENOSPC|EDQUOT/i
+const READ_ONLY = /read-only file system|EROFS/i
 
 /** The StoreError that an error of the database stands for; a KithError stays what it is. */
 export function toStoreError(cause: unknown): KithError {
@@ -40,6 +43,12 @@ export function toStoreError(cause: unknown): KithError {
       cause,
     })
   }
+  if (READ_ONLY.test(`${String(code)} ${String(message)}`)) {
+    return new StoreError('STORE_READ_ONLY', 'the disk may only be read', {
+      hint: 'mount it for writing, or copy the home elsewhere, then start kith again',
+      cause,
+    })
+  }
   return new StoreError('STORE_FAILED', 'the disk did not do what was asked', {
     hint: 'look at the disk and its permissions, then start kith again',
     cause,
@@ -51,5 +60,8 @@ export function storeClosed(): StoreError {
 }
 
 export function storeDamaged(message: string, cause?: unknown): StoreError {
-  return new StoreError('STORE_DAMAGED', message, { hint: 'restore the home directory from a backup', cause })
+  return new StoreError('STORE_DAMAGED', message, {
+    hint: '`kith doctor` says what is damaged and what can be done',
+    cause,
+  })
 }

@@ -25,7 +25,7 @@ export class GroupCommit {
 
   /**
    * Writes `operations` in the order of the calls.
-   * @throws StoreError `STORE_FULL`, `STORE_FAILED`, `STORE_CLOSED`; after the first failure every call fails the same way
+   * @throws StoreError `STORE_FULL`, `STORE_READ_ONLY`, `STORE_GONE`, `STORE_FAILED`, `STORE_CLOSED`; after the first failure every call fails the same way
    */
   async write(operations: ByteOperation[]): Promise<void> {
     // After a failed write the tail of LevelDB's log is unknown: a later write could be acknowledged behind a torn one
@@ -35,6 +35,11 @@ export class GroupCommit {
     this.#waiting.push({ operations, bytes: sizeOf(operations), settle })
     this.#running ??= this.#run()
     return settle.promise
+  }
+
+  /** Why nothing is written any more. */
+  get failure(): KithError | undefined {
+    return this.#failure
   }
 
   /** Resolves when nothing is on its way any more. */
@@ -50,6 +55,8 @@ export class GroupCommit {
           group.flatMap(({ operations }) => operations),
           { sync: true },
         )
+        // files that were deleted take writes as before, for nobody
+        await this.#level.checkPlace?.()
         for (const { settle } of group) settle.resolve()
       } catch (cause) {
         this.#failure = toStoreError(cause)

@@ -18,6 +18,9 @@ export interface HomePaths {
   /** Of a relay's home: the master key. */
   machineKey: string
   db: string
+  /** Tells whether a person's home is the one that kith left (home-mark.ts). */
+  mark: string
+  closed: string
   config: string
   log: string
   /** Who lives here: `node` or `relay`. */
@@ -32,15 +35,25 @@ export function homePaths(path: string): HomePaths {
     vault: join(home, 'vault.cbor'),
     machineKey: join(home, 'machine.key'),
     db: join(home, 'db'),
+    mark: join(home, 'mark'),
+    closed: join(home, 'closed'),
     config: join(home, 'config.toml'),
     log: join(home, 'node.log'),
     role: join(home, 'role'),
   }
 }
 
-/** Whether the home `path` holds an identity, locked or not. */
+/**
+ * Whether the home `path` holds an identity, locked or not.
+ * @throws StoreError `VAULT_MISSING` when it did, and the vault is gone: nothing new may be made over what is left
+ */
 export async function hasIdentity(path: string): Promise<boolean> {
-  return exists(homePaths(path).vault)
+  const paths = homePaths(path)
+  if (await exists(paths.vault)) return true
+  if (!(await exists(paths.mark))) return false
+  throw new StoreError('VAULT_MISSING', `the vault of ${paths.home} is gone: without it nothing there can be read`, {
+    hint: 'put vault.cbor back from a copy of this home; `kith doctor` says more',
+  })
 }
 
 /**
@@ -94,7 +107,8 @@ function wrongRole(message: string): StoreError {
   return new StoreError('WRONG_ROLE', message, { hint: 'give the relay a --home of its own' })
 }
 
-async function exists(path: string): Promise<boolean> {
+/** @throws StoreError */
+export async function exists(path: string): Promise<boolean> {
   try {
     await stat(path)
     return true

@@ -10,12 +10,14 @@ import type { ByteLevel } from './byte-level.ts'
 import {
   checkRole,
   claimRole,
+  exists,
   hasIdentity,
   type HomePaths,
   homePaths,
   type HomeRole,
   prepareHome,
 } from './home-directory.ts'
+import { claimClosed, isHomeChanged, lookAtClosed, renewMark } from './home-mark.ts'
 import { openLevel } from './level.ts'
 import { loadMachineKey } from './machine-key.ts'
 import { createRowStore, deriveStoreKeys, MASTER_KEY_BYTES, type RowStore } from './rows.ts'
@@ -31,6 +33,12 @@ export interface OpenedHome {
   paths: HomePaths
   /** Closing it gives the home free. */
   store: RowStore
+  /**
+   * A person's home may be a copy, an older one, or damaged: no session in it may be sent in. Stays so, over restarts, until
+   * `acceptChange` is called, which is for when that is durable.
+   */
+  isChanged: boolean
+  acceptChange(): Promise<void>
 }
 
 export type OpenHomeInit =
@@ -39,7 +47,7 @@ export type OpenHomeInit =
 
 /**
  * Opens a person's home that `createHome` made, or a relay's, which is made at its first start.
- * @throws StoreError `NO_VAULT`, `HOME_IN_USE`, `HOME_UNSAFE`, `WRONG_ROLE`, `SCHEMA`, `STORE_DAMAGED` and what the vault
+ * @throws StoreError `NO_VAULT`, `VAULT_MISSING`, `HOME_IN_USE`, `HOME_UNSAFE`, `WRONG_ROLE`, `SCHEMA`, `STORE_DAMAGED` and what the vault
  *   and the machine key throw; UsageError `WRONG_PASSPHRASE`, `WRONG_WORDS`
  */
 export async function openHome(init: OpenHomeInit): Promise<OpenedHome> {
@@ -52,7 +60,10 @@ export async function openHome(init: OpenHomeInit): Promise<OpenedHome> {
   }
   await prepareHome(paths)
   await claimRole(paths, init.role)
-  const level = await openLevel(paths.db)
+  const closed = init.role === 'node' ? await lookAtClosed(paths) : undefined
+  // a relay's key is drawn after its database was made
+  const isNew = init.role === 'relay' && !(await exists(paths.machineKey))
+  const level = await openLevel(paths.db, isNew)
   try {
     const masterKey =
       init.role === 'node'
@@ -64,10 +75,33 @@ export async function openHome(init: OpenHomeInit): Promise<OpenedHome> {
           })
     const store = createRowStore(level, deriveStoreKeys(masterKey), init.random)
     await checkSchema(level, store)
-    return { role: init.role, paths, store }
+    if (closed === undefined) return { role: init.role, paths, store, isChanged: false, acceptChange: async () => {} }
+    const isChanged = await isHomeChanged(paths, store, closed)
+    let isOurs = false
+    const acceptChange = async (): Promise<void> => {
+      await renewMark(paths, store, init.random)
+      isOurs = true
+    }
+    if (!isChanged) await acceptChange()
+    return { role: init.role, paths, store: claiming(paths, store, () => isOurs), isChanged, acceptChange }
   } catch (error) {
     await level.close()
     throw error
+  }
+}
+
+/** A store that leaves word of how it was closed, unless what is there now has not been accepted. */
+function claiming(paths: HomePaths, store: RowStore, isOurs: () => boolean): RowStore {
+  let closing: Promise<void> | undefined
+  return {
+    ...store,
+    close() {
+      // a disk that is full or gone takes no claim; then the next start knows less
+      closing ??= store.close().then(async () => {
+        if (isOurs()) await claimClosed(paths).catch(() => undefined)
+      })
+      return closing
+    },
   }
 }
 
@@ -94,7 +128,7 @@ export async function createHome(init: CreateHomeInit): Promise<void> {
   await checkRole(paths, 'node')
   await prepareHome(paths)
   await claimRole(paths, 'node')
-  const level = await openLevel(paths.db)
+  const level = await openLevel(paths.db, true)
   try {
     if (await hasIdentity(init.path)) {
       throw new UsageError('IDENTITY_EXISTS', `there is an identity in ${paths.home} already`, {
@@ -108,7 +142,8 @@ export async function createHome(init: CreateHomeInit): Promise<void> {
     await checkSchema(level, store)
     await init.populate(store)
     await createVault({ path: paths.vault, masterKey, passphrase, entropy, random, cost })
-    await store.close()
+    await renewMark(paths, store, random)
+    await claiming(paths, store, () => true).close()
   } finally {
     await level.close()
   }

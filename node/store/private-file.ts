@@ -55,7 +55,8 @@ function unsafe(message: string, hint?: string): StoreError {
   return new StoreError('FILE_UNSAFE', message, { hint })
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** Makes what was created, renamed or deleted in a directory durable. */
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, constants.O_RDONLY)
   try {
     await directory.sync()

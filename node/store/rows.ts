@@ -6,12 +6,21 @@
  * echoes do). What the rows mean is left to their owners.
  */
 import { open, seal, SEAL_OVERHEAD_BYTES, NONCE_BYTES } from '../crypto/aead.ts'
-import { concat, u8, u32 } from '../crypto/bytes.ts'
+import { concat, toHex, u8, u32 } from '../crypto/bytes.ts'
 import { hkdfSha256, hmacSha256, NO_SALT } from '../crypto/hash.ts'
 import { L } from '../crypto/labels.ts'
-import { InternalError } from '../errors.ts'
+import { InternalError, type KithError } from '../errors.ts'
 import { MAX_POSITION_BYTES, MAX_VALUE_BYTES } from '../limits.ts'
-import type { Random, Row, RowChange, RowKey, RowRange, Store } from '../ports.ts'
+import {
+  type Random,
+  type Row,
+  type RowChange,
+  type RowKey,
+  type RowRange,
+  type Store,
+  TABLE,
+  type Table,
+} from '../ports.ts'
 import { type ByteLevel, type ByteOperation, storeClosed, storeDamaged, toStoreError } from './byte-level.ts'
 import { GroupCommit } from './group-commit.ts'
 
@@ -28,6 +37,30 @@ const DEFAULT_LIMIT = 1000
 /** No table has this number: what is blinded is never a scope. */
 const BLIND_DOMAIN = u8(0)
 
+/**
+ * Tables whose damaged rows count as absent. What is lost there is a message, a copy, or a session, which is then not sent in
+ * any more. In the others a row that is missing would undo what protects the person: a block, a pin, a replay mark, the own
+ * keys; they fail until somebody has agreed to the loss (`kith doctor --repair`).
+ */
+const EXPENDABLE: ReadonlySet<number> = new Set([
+  TABLE.session,
+  TABLE.outbox,
+  TABLE.history,
+  TABLE.historyIndex,
+  TABLE.seen,
+  TABLE.event,
+  TABLE.invite,
+  TABLE.receiptDue,
+  TABLE.claim,
+  TABLE.copy,
+  TABLE.tombstone,
+  TABLE.servedRecord,
+  TABLE.proof,
+  TABLE.datastore,
+])
+/** Damaged rows that are remembered, so that each is counted once. */
+const MAX_DAMAGED = 10_000
+
 export interface StoreKeys {
   /** 32 bytes: blinds scopes and what stands in positions. */
   index: Uint8Array
@@ -37,6 +70,10 @@ export interface StoreKeys {
 
 /** A Store that owns its database. */
 export interface RowStore extends Store {
+  /** Rows that did not authenticate and were passed over, by table. */
+  damaged(): ReadonlyMap<Table, number>
+  /** Why nothing is written any more until the database is opened again; undefined while all is well. */
+  failure(): KithError | undefined
   /** Waits for the writes under way, then closes the database; every later call fails with `STORE_CLOSED`. */
   close(): Promise<void>
 }
@@ -56,10 +93,46 @@ export function deriveStoreKeys(masterKey: Uint8Array): StoreKeys {
  */
 export function createRowStore(level: ByteLevel, keys: StoreKeys, random: Random): RowStore {
   const commits = new GroupCommit(level)
+  const damagedKeys = new Set<string>()
+  const damagedTables = new Map<Table, number>()
   let closing: Promise<void> | undefined
 
   function checkOpen(): void {
     if (closing !== undefined) throw storeClosed()
+  }
+
+  /** Undefined for a row that is damaged and expendable. */
+  function openOrPass(place: Uint8Array, value: Uint8Array): Uint8Array | undefined {
+    try {
+      return openRow(keys, place, value)
+    } catch (error) {
+      const table = place[0] as Table
+      if (!EXPENDABLE.has(table)) throw error
+      const name = toHex(place)
+      if (!damagedKeys.has(name) && damagedKeys.size < MAX_DAMAGED) {
+        damagedKeys.add(name)
+        damagedTables.set(table, (damagedTables.get(table) ?? 0) + 1)
+      }
+      return undefined
+    }
+  }
+
+  async function listIntact(range: RowRange, limit: number): Promise<Row[]> {
+    const { gte, lt } = bounds(keys, range)
+    const reverse = range.reverse ?? false
+    const rows: Row[] = []
+    for (let from = gte, to = lt; ; ) {
+      const wanted = limit - rows.length
+      const found = await level.iterator({ gte: from, lt: to, limit: wanted, reverse }).all().catch(fail)
+      for (const [key, value] of found) {
+        const place = new Uint8Array(key) // a copy: databases hand out views of larger buffers
+        const opened = openOrPass(place, value)
+        if (opened !== undefined) rows.push({ position: place.slice(PREFIX_BYTES), value: opened })
+        if (reverse) to = place
+        else from = concat(place, u8(0))
+      }
+      if (rows.length === limit || found.length < wanted) return rows
+    }
   }
 
   return {
@@ -67,21 +140,14 @@ export function createRowStore(level: ByteLevel, keys: StoreKeys, random: Random
       checkOpen()
       const place = diskKey(keys, key)
       const value = await level.get(place).catch(fail)
-      return value === undefined ? undefined : openRow(keys, place, value)
+      return value === undefined ? undefined : openOrPass(place, value)
     },
     async list(range) {
       checkOpen()
       const limit = range.limit ?? DEFAULT_LIMIT
       if (!Number.isSafeInteger(limit) || limit < 0) throw badRow(`expected a limit of 0 or more, got ${limit}`)
       if (limit === 0) return []
-      const found = await level
-        .iterator({ ...bounds(keys, range), limit, reverse: range.reverse ?? false })
-        .all()
-        .catch(fail)
-      return found.map(([key, value]): Row => {
-        const place = new Uint8Array(key) // a copy: databases hand out views of larger buffers
-        return { position: place.slice(PREFIX_BYTES), value: openRow(keys, place, value) }
-      })
+      return listIntact(range, limit)
     },
     async write(changes) {
       checkOpen()
@@ -89,6 +155,8 @@ export function createRowStore(level: ByteLevel, keys: StoreKeys, random: Random
       await commits.write(changes.map((change) => toOperation(keys, random, change)))
     },
     blind: (bytes) => hmacSha256(keys.index, BLIND_DOMAIN, bytes).slice(0, BLIND_BYTES),
+    damaged: () => damagedTables,
+    failure: () => commits.failure,
     close() {
       closing ??= commits.idle().then(() => level.close().catch(fail))
       return closing

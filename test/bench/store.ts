@@ -47,7 +47,7 @@ export async function benchStore(bench: Bench): Promise<Group> {
 
 /** A new encrypted store on the disk; closed with the group. */
 export async function openStore(bench: Bench): Promise<RowStore> {
-  const level = await openLevel(join(await bench.directory(), 'db'))
+  const level = await openLevel(join(await bench.directory(), 'db'), true)
   const store = createRowStore(level, deriveStoreKeys(randomBytes(32)), systemRandom)
   bench.atEnd(() => store.close())
   return store

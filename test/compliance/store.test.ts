@@ -16,7 +16,7 @@ function over(level: ByteLevel): StoreUnderTest {
 describe('rows', () => {
   const temporaryDirectory = temporaryDirectories()
   storeCompliance('encrypted rows over level', async () =>
-    over(await openLevel(join(await temporaryDirectory(), 'db'))),
+    over(await openLevel(join(await temporaryDirectory(), 'db'), true)),
   )
   storeCompliance('encrypted rows over memory-level', async () => {
     const level = new MemoryLevel<Uint8Array, Uint8Array>({ keyEncoding: 'view', valueEncoding: 'view' })

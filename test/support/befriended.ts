@@ -6,6 +6,9 @@ import { rmSync } from 'node:fs'
 import { cp, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { entropyOf } from '../../node/identity/phrase.ts'
+import { openHome } from '../../node/store/home.ts'
+import { systemRandom } from '../../node/system.ts'
 import { KithNodes, type KithProcess } from './kith-process.ts'
 
 export interface Friends {
@@ -24,6 +27,7 @@ interface Met {
   listen: string
   ids: Friends['ids']
   cursors: Friends['cursors']
+  words: { alice: string; bob: string }
 }
 
 let met: Promise<Met> | undefined
@@ -31,7 +35,7 @@ let met: Promise<Met> | undefined
 /** Copies of the friends' homes in an empty directory; nobody runs yet. Each calls the other by the first name. */
 export async function befriended(directory: string): Promise<Friends> {
   met ??= meet()
-  const { directory: from, listen, ids, cursors } = await met
+  const { directory: from, listen, ids, cursors, words } = await met
   const nodes = new KithNodes(directory)
   const relay = nodes.node('relay', 'relay')
   const alice = nodes.node('alice', 'up')
@@ -39,7 +43,16 @@ export async function befriended(directory: string): Promise<Friends> {
   relay.listen = listen
   for (const { name } of [relay, alice, bob]) await cp(join(from, name), join(directory, name), { recursive: true })
   for (const { name, passphraseFile } of [alice, bob]) await writeFile(passphraseFile, passphraseOf(name))
+  await Promise.all([vouchFor(alice, words.alice), vouchFor(bob, words.bob)])
   return { nodes, relay, alice, bob, ids, cursors }
+}
+
+/** Says that this copy of a home is the only one. */
+async function vouchFor({ home: path }: KithProcess, words: string): Promise<void> {
+  const unlock = { entropy: entropyOf(words) }
+  const { store, acceptChange } = await openHome({ path, role: 'node', unlock, random: systemRandom })
+  await acceptChange()
+  await store.close()
 }
 
 /** Copies of the friends' homes, and all three run. */
@@ -68,7 +81,8 @@ async function meet(): Promise<Met> {
     await befriend(bob, alice, ids.bob)
     const [first, second] = await Promise.all([alice.log(), bob.log()])
     const cursors = { alice: Number(first.at(-1)!.cursor), bob: Number(second.at(-1)!.cursor) }
-    return { directory, listen: relay.listen!, ids, cursors }
+    const words = { alice: String(a!.words), bob: String(b!.words) }
+    return { directory, listen: relay.listen!, ids, cursors, words }
   } finally {
     await nodes.stopAll()
   }

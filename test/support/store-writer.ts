@@ -9,7 +9,11 @@ import { openLevel } from '../../node/store/level.ts'
 import { createRowStore, deriveStoreKeys } from '../../node/store/rows.ts'
 import { countingRandom } from './counting-random.ts'
 
-const store = createRowStore(await openLevel(process.argv[2]!), deriveStoreKeys(new Uint8Array(32)), countingRandom())
+const store = createRowStore(
+  await openLevel(process.argv[2]!, true),
+  deriveStoreKeys(new Uint8Array(32)),
+  countingRandom(),
+)
 const half = (name: string, i: number) => ({
   key: { table: TABLE.history, scope: utf8(name), position: u32(i) },
   value: new Uint8Array(500).fill(i),

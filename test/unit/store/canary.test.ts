@@ -68,13 +68,13 @@ describe('canaries', () => {
     file.close()
     await opened.store.close()
     // LevelDB moves its log into tables when it is opened again.
-    await (await openLevel(homePaths(home).db)).close()
+    await (await openLevel(homePaths(home).db, false)).close()
     expect(await findCanaries([home], SECRETS)).to.deep.equal([])
   })
 
   it('T40 the control: the same search finds all of it in a database that does not encrypt', async () => {
     const home = await temporaryDirectory()
-    const level = await openLevel(join(home, 'db'))
+    const level = await openLevel(join(home, 'db'), true)
     for (const { key, value } of plantedRows((bytes) => bytes)) {
       await level.batch([{ type: 'put', key: concat(key.scope, key.position), value: value! }], { sync: true })
     }

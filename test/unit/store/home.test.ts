@@ -71,7 +71,7 @@ describe('home', () => {
       expect(await mode(path)).to.equal(0o700)
       expect(await mode(homePaths(path).db)).to.equal(0o700)
       expect(await mode(homePaths(path).vault)).to.equal(0o600)
-      expect((await readdir(path)).toSorted()).to.deep.equal(['db', 'role', 'vault.cbor'])
+      expect((await readdir(path)).toSorted()).to.deep.equal(['closed', 'db', 'mark', 'role', 'vault.cbor'])
     })
 
     it('says what to do when there is none, and makes nothing', async () => {

@@ -19,7 +19,7 @@ import { temporaryDirectories } from '../../support/temporary-directories.ts'
 const WRITER = fileURLToPath(new URL('../../support/store-writer.ts', import.meta.url))
 
 async function written(db: string, scope: string): Promise<number[]> {
-  const store = createRowStore(await openLevel(db), deriveStoreKeys(new Uint8Array(32)), countingRandom())
+  const store = createRowStore(await openLevel(db, true), deriveStoreKeys(new Uint8Array(32)), countingRandom())
   const rows = await store.list({ table: TABLE.history, scope: utf8(scope), limit: 100_000 })
   await store.close()
   return rows.map(({ position }) => readUint(position, 0, 4))
@@ -59,8 +59,8 @@ describe('killing a process that writes', () => {
   it('holds the directory while it lives, and frees it by dying', async () => {
     const db = join(await temporaryDirectory(), 'db')
     await writeAndKill(db, 2, async () => {
-      expect(await rejection(openLevel(db))).to.have.property('code', 'HOME_IN_USE')
+      expect(await rejection(openLevel(db, true))).to.have.property('code', 'HOME_IN_USE')
     })
-    await (await openLevel(db)).close()
+    await (await openLevel(db, true)).close()
   })
 })

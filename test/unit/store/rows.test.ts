@@ -15,7 +15,7 @@ import { rejection } from '../../support/rejection.ts'
 const MASTER = new Uint8Array(32).fill(5)
 const KEYS = deriveStoreKeys(MASTER)
 const key = (position: string, scope = 'scope'): RowKey => ({
-  table: TABLE.session,
+  table: TABLE.identity,
   scope: utf8(scope),
   position: utf8(position),
 })
@@ -82,8 +82,8 @@ describe('row store', () => {
       const [[place, value]] = (await onDisk()) as [[Uint8Array, Uint8Array]]
       const index = hkdfSha256(NO_SALT, MASTER, L('storeIndex'), 32)
       const record = hkdfSha256(NO_SALT, MASTER, concat(L('storeRecord'), new Uint8Array(4)), 32)
-      const scope = hmacSha256(index, u8(TABLE.session), utf8('scope')).slice(0, 16)
-      expect(toHex(place)).to.equal(toHex(concat(u8(TABLE.session), scope, utf8('p'))))
+      const scope = hmacSha256(index, u8(TABLE.identity), utf8('scope')).slice(0, 16)
+      expect(toHex(place)).to.equal(toHex(concat(u8(TABLE.identity), scope, utf8('p'))))
       expect(toHex(value.slice(0, 5))).to.equal('0100000000')
       expect(value).to.have.length(5 + 24 + 3 + 16)
       expect(openSealed(record, value.subarray(5), concat(L('row'), place))).to.deep.equal(utf8('row'))
@@ -134,7 +134,7 @@ describe('row store', () => {
 
     it('T39 a value moved to another scope, table or position does not open', async () => {
       const [[, value]] = (await onDisk()) as [[Uint8Array, Uint8Array]]
-      const targets: RowKey[] = [key('a', 'other'), { ...key('a'), table: TABLE.outbox }, key('c')]
+      const targets: RowKey[] = [key('a', 'other'), { ...key('a'), table: TABLE.contact }, key('c')]
       for (const target of targets) {
         await store.write([{ key: target, value: utf8('x') }])
         const { operations } = held.batches.at(-1)!
@@ -160,6 +160,39 @@ describe('row store', () => {
       }
       await raw.put(place, value)
       expect(await store.get(key('a'))).to.deep.equal(utf8('value a'))
+    })
+  })
+
+  describe('damage to what can be spared', () => {
+    const spared = (position: number): RowKey => ({ table: TABLE.event, scope: utf8('s'), position: u8(position) })
+
+    /** Rows 0 to 9, of which some do not authenticate. */
+    async function damage(...positions: number[]): Promise<void> {
+      await store.write(Array.from({ length: 10 }, (_, i) => ({ key: spared(i), value: u8(i) })))
+      const rows = await onDisk()
+      for (const position of positions) {
+        const [place, value] = rows[position]!
+        await raw.put(place, value.with(40, value[40]! ^ 1))
+      }
+    }
+    const found = async (range: { limit?: number; reverse?: boolean; from?: Uint8Array }): Promise<number[]> =>
+      (await store.list({ ...spared(0), ...range })).map(({ value }) => value[0]!)
+
+    it('counts as absent, once, and the rest is read in order up to the limit', async () => {
+      await damage(0, 4, 5, 9)
+      expect(await store.get(spared(4))).to.equal(undefined)
+      expect(await found({})).to.deep.equal([1, 2, 3, 6, 7, 8])
+      expect(await found({ limit: 4 })).to.deep.equal([1, 2, 3, 6])
+      expect(await found({ limit: 1, reverse: true }), 'the newest that is left').to.deep.equal([8])
+      expect(await found({ limit: 3, reverse: true })).to.deep.equal([8, 7, 6])
+      expect(await found({ from: u8(4), limit: 2 })).to.deep.equal([6, 7])
+      expect([...store.damaged()]).to.deep.equal([[TABLE.event, 4]])
+    })
+
+    it('is nothing when all of it is damaged', async () => {
+      await damage(...Array.from({ length: 10 }, (_, i) => i))
+      expect(await found({ limit: 3 })).to.deep.equal([])
+      expect(await found({ limit: 1, reverse: true })).to.deep.equal([])
     })
   })
 
@@ -248,7 +281,7 @@ describe('row store', () => {
       ['STORE_FULL', 'a full disk', { code: 'LEVEL_IO_ERROR', message: 'IO error: x.log: No space left on device' }],
       ['STORE_FULL', 'a quota', { code: 'LEVEL_IO_ERROR', message: 'IO error: x.log: Disk quota exceeded' }],
       [
-        'STORE_FAILED',
+        'STORE_READ_ONLY',
         'a read-only disk',
         { code: 'LEVEL_IO_ERROR', message: 'IO error: x.log: Read-only file system' },
       ],
