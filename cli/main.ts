@@ -14,6 +14,10 @@ async function load(): Promise<NodeRuntime> {
 const runtime: NodeRuntime = {
   hasIdentity: async (home) => await (await load()).hasIdentity(home),
   createIdentity: async (options) => await (await load()).createIdentity(options),
+  homeRole: async (home) => await (await load()).homeRole(home),
+  checkDirectory: async (home) => await (await load()).checkDirectory(home),
+  checkContents: async (options) => await (await load()).checkContents(options),
+  repair: async (options) => await (await load()).repair(options),
   openNode: async (options) => await (await load()).openNode(options),
   changePassphrase: async (options) => await (await load()).changePassphrase(options),
 }

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { UsageError } from '../node/errors.ts'
 import type { Runner } from './commands/command.ts'
+import { addDoctorCommand } from './commands/doctor.ts'
 import { addFriendCommands } from './commands/friends.ts'
 import { addHelpCommand } from './commands/help.ts'
 import { addIdentityCommands } from './commands/identity.ts'
@@ -121,6 +122,7 @@ function createProgram(init: CliInit, outcome: Outcome): Command {
       },
   }
   addIdentityCommands(program, runner)
+  addDoctorCommand(program, runner)
   addRunCommands(program, runner)
   addInviteCommands(program, runner)
   addFriendCommands(program, runner)

@@ -272,6 +272,7 @@ export class KithNode implements NodeService {
   async status(): Promise<NodeStatus> {
     const { network, clock } = this.#ports
     const contacts = this.#friendship.all()
+    const recordsTaken = this.#directory.taken()
     return {
       role: 'node',
       id: this.id,
@@ -288,6 +289,8 @@ export class KithNode implements NodeService {
       unacknowledged: contacts.reduce((sum, one) => sum + this.#delivery.unacknowledged(one.id), 0),
       uptime: clock.now() - this.#startedAt,
       problems: this.#problems(),
+      ...(this.#time.isAgreed() && { clockCorrection: this.#time.correction() }),
+      ...(recordsTaken !== undefined && { recordsTaken }),
     }
   }
 

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import writeFileAtomic from 'write-file-atomic'
-import type { NodeRuntime, OpenNodeOptions, RunningNode } from './api/runtime.ts'
+import type { HomeToExamine, NodeRuntime, OpenNodeOptions, RunningNode } from './api/runtime.ts'
 import { type Config, setConfigValue } from './config.ts'
 import { utf8 } from './crypto/bytes.ts'
 import { createSelf } from './friendship/self.ts'
@@ -16,6 +16,9 @@ import { createLibp2pNetwork } from './network/libp2p-network.ts'
 import { KithNode } from './node.ts'
 import { type Ports, type RowKey, type Store, TABLE } from './ports.ts'
 import { KithRelay } from './relay.ts'
+import { checkContents, checkDirectory, type KeySource, roleOf } from './store/examine.ts'
+import { readPrivateFile } from './store/private-file.ts'
+import { repairHome } from './store/repair.ts'
 import { createHome, type OpenedHome, openHome } from './store/home.ts'
 import { storeProblems } from './store/problems.ts'
 import { hasIdentity, homePaths } from './store/home-directory.ts'
@@ -50,10 +53,30 @@ export const runtime: NodeRuntime = {
 
   openNode,
 
+  async homeRole(home) {
+    const marked = await readPrivateFile(homePaths(home).role, 16, 0o022)
+    return marked && roleOf(Buffer.from(marked).toString('latin1'))
+  },
+
+  checkDirectory,
+
+  async checkContents(options) {
+    return await checkContents(options.home, await keySource(options))
+  },
+
+  async repair(options) {
+    return await repairHome(options.home, await keySource(options), systemRandom, systemClock.now())
+  },
+
   async changePassphrase({ home, old, new: passphrase }) {
     const path = homePaths(home).vault
     await changePassphrase({ path, unlock: { passphrase: old }, passphrase, random: systemRandom })
   },
+}
+
+async function keySource({ home, passphrase, credentialsDirectory }: HomeToExamine): Promise<KeySource> {
+  if ((await runtime.homeRole(home)) === 'relay') return { role: 'relay', credentialsDirectory, random: systemRandom }
+  return { role: 'node', unlock: passphrase === undefined ? undefined : { passphrase } }
 }
 
 async function openNode(options: OpenNodeOptions): Promise<RunningNode> {

@@ -76,6 +76,8 @@ const status = z.object({
     .array(z.object({ code: z.string(), message: z.string(), hint: z.string() }))
     .default([])
     .describe('what stays wrong until somebody does something about it'),
+  clockCorrection: z.number().optional().describe('seconds, once the relays have told the time'),
+  recordsTaken: z.number().optional().describe('who holds the own records, once they were published'),
 })
 
 const invite = z.object({

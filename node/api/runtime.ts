@@ -44,7 +44,44 @@ export interface RunningNode {
   stop(): Promise<void>
 }
 
+export interface HomeCheck {
+  /** Stable: `home`, `disk`, `vault`, `database`, and what the faces add. */
+  name: string
+  /** `skipped` when it could not be looked at. */
+  state: 'ok' | 'warning' | 'failed' | 'skipped'
+  detail: string
+  hint?: string
+}
+
+/** What became of a damaged database. */
+export interface Repaired {
+  /** Where the damaged one was copied. */
+  copy: string
+  /** Its files had to be put together anew: rows in files that could not be read are in neither count. */
+  isRebuilt: boolean
+  /** Rows by table. */
+  kept: Record<string, number>
+  lost: Record<string, number>
+}
+
+/** A home to be looked at, with what opens it. */
+export interface HomeToExamine {
+  home: string
+  /** Without it a person's rows are not looked into. */
+  passphrase?: string
+  /** `$CREDENTIALS_DIRECTORY`: where a relay's keys may lie. */
+  credentialsDirectory?: string
+}
+
 export interface NodeRuntime {
+  /** Whose home it is, by its mark; undefined when it has none. */
+  homeRole(home: string): Promise<NodeRole | undefined>
+  /** Directory and disk of a home; may be asked while its node runs. */
+  checkDirectory(home: string): Promise<HomeCheck[]>
+  /** Vault and database of a home whose node does not run. @throws StoreError `HOME_IN_USE` */
+  checkContents(options: HomeToExamine): Promise<HomeCheck[]>
+  /** Saves what can be read of a damaged database; a copy is kept. @throws StoreError `HOME_IN_USE`, `STORE_FULL` */
+  repair(options: HomeToExamine): Promise<Repaired>
   /** Whether the data directory holds a person's identity. */
   hasIdentity(home: string): Promise<boolean>
   /**

@@ -42,6 +42,10 @@ export interface NodeStatus {
   /** Milliseconds since start. */
   uptime: number
   problems: Problem[]
+  /** Seconds that the relays' time is ahead of this machine's clock, where that is corrected; absent until they have told it. */
+  clockCorrection?: number
+  /** Servers and DHT peers that hold the own records at the least; absent until they were published once. */
+  recordsTaken?: number
 }
 
 export interface RelayCounters {

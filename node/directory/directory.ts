@@ -113,6 +113,8 @@ export interface Directory {
    * @throws PeerError when a record is malformed; `STALE_RECORD` when a higher one was published before
    */
   publishOwn(records: OwnRecords): Promise<number>
+  /** What the last round of publishing came to; undefined before the first has ended. */
+  taken(): number | undefined
 }
 
 export function createDirectory(init: DirectoryInit): Directory {
@@ -127,6 +129,7 @@ class RecordDirectory implements Directory {
   #othersTimer: Timer | undefined
   #retry = RETRY_MILLISECONDS
   #stopped = false
+  #taken: number | undefined
 
   constructor(init: DirectoryInit) {
     this.#init = init
@@ -164,6 +167,10 @@ class RecordDirectory implements Directory {
 
   unpin(id: Uint8Array): void {
     this.#memory.unpin(identityRecordKey(id))
+  }
+
+  taken(): number | undefined {
+    return this.#taken
   }
 
   validate(key: Uint8Array, value: Uint8Array): void {
@@ -304,6 +311,7 @@ class RecordDirectory implements Directory {
     if (this.#stopped) return 0
     const taken = await Promise.all(this.#own.map(async (record) => this.#put(record)))
     const fewest = taken.length > 0 ? Math.min(...taken) : 0
+    this.#taken = fewest
     // another call may have published, or stopped, meanwhile
     if (this.#stopped || this.#timer) return fewest
     let wait = REPUBLISH_MILLISECONDS

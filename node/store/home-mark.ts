@@ -74,6 +74,11 @@ export async function renewMark(paths: HomePaths, store: Store, random: Random):
   await store.write([{ key: ROW, value: encode(markRow, { token: next, place: await placeOf(paths.mark) }) }])
 }
 
+/** Makes sure that the next start takes the home for a changed one, whatever its database holds then. @throws StoreError */
+export async function scrambleMark(paths: HomePaths, random: Random): Promise<void> {
+  await writePrivateFile(paths.mark, random.bytes(TOKEN_BYTES))
+}
+
 /** Writes down what the database is like, now that it is closed. @throws StoreError */
 export async function claimClosed(paths: HomePaths): Promise<void> {
   await writePrivateFile(paths.closed, await hashOfDatabase(paths.db))
@@ -97,7 +102,11 @@ async function placeOf(path: string): Promise<Uint8Array> {
 async function hashOfDatabase(db: string): Promise<Uint8Array> {
   const hash = createHash('sha256')
   try {
-    for (const name of (await readdir(db)).toSorted()) {
+    const entries = await readdir(db, { withFileTypes: true })
+    for (const name of entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => entry.name)
+      .toSorted()) {
       if (name === 'LOCK' || name.startsWith('LOG')) continue
       const path = join(db, name)
       hash.update(`${name} ${(await stat(path)).size}\n`)

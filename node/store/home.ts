@@ -26,7 +26,7 @@ import { createVault, openVault, passphraseBytes, type Unlock } from './vault.ts
 /** Version of what the tables mean. A change raises it and brings a migration. */
 export const SCHEMA_VERSION = 1
 
-const SCHEMA_ROW: RowKey = { table: TABLE.meta, scope: utf8('schema'), position: new Uint8Array(0) }
+export const SCHEMA_ROW: RowKey = { table: TABLE.meta, scope: utf8('schema'), position: new Uint8Array(0) }
 
 export interface OpenedHome {
   role: HomeRole
@@ -38,7 +38,7 @@ export interface OpenedHome {
    * `acceptChange` is called, which is for when that is durable.
    */
   isChanged: boolean
-  acceptChange(): Promise<void>
+  acceptChange: () => Promise<void>
 }
 
 export type OpenHomeInit =

@@ -1,5 +1,5 @@
 /** What is wrong with an open store, in words: rows that were passed over, and a disk that takes nothing any more. */
-import { type Table, TABLE } from '../ports.ts'
+import { TABLE } from '../ports.ts'
 import type { RowStore } from './rows.ts'
 
 /** Something that stays wrong until somebody does something about it. */
@@ -32,6 +32,6 @@ export function storeProblems(store: Pick<RowStore, 'damaged' | 'failure'>): Sto
 }
 
 /** `3 history, 1 session`. */
-export function listTables(counts: Iterable<readonly [Table | number, number]>): string {
+export function listTables(counts: Iterable<readonly [number, number]>): string {
   return [...counts].map(([table, count]) => `${count} ${nameOfTable(table)}`).join(', ')
 }

@@ -60,6 +60,7 @@ const EXPENDABLE: ReadonlySet<number> = new Set([
 ])
 /** Damaged rows that are remembered, so that each is counted once. */
 const MAX_DAMAGED = 10_000
+const EXAMINED_AT_ONCE = 256
 
 export interface StoreKeys {
   /** 32 bytes: blinds scopes and what stands in positions. */
@@ -70,6 +71,10 @@ export interface StoreKeys {
 
 /** A Store that owns its database. */
 export interface RowStore extends Store {
+  /** Every row as it lies there: its key on the disk, and whether it authenticates. @throws StoreError `STORE_DAMAGED` */
+  examine(): AsyncIterable<{ place: Uint8Array; isSound: boolean }>
+  /** Takes a row out by its key on the disk. */
+  discard(places: readonly Uint8Array[]): Promise<void>
   /** Rows that did not authenticate and were passed over, by table. */
   damaged(): ReadonlyMap<Table, number>
   /** Why nothing is written any more until the database is opened again; undefined while all is well. */
@@ -155,12 +160,36 @@ export function createRowStore(level: ByteLevel, keys: StoreKeys, random: Random
       await commits.write(changes.map((change) => toOperation(keys, random, change)))
     },
     blind: (bytes) => hmacSha256(keys.index, BLIND_DOMAIN, bytes).slice(0, BLIND_BYTES),
+    async *examine() {
+      for (let from: Uint8Array = Uint8Array.of(0); ; ) {
+        const range = { gte: from, lt: Uint8Array.of(255), limit: EXAMINED_AT_ONCE, reverse: false }
+        const found = await level.iterator(range).all().catch(fail)
+        for (const [key, value] of found) {
+          const place = new Uint8Array(key)
+          yield { place, isSound: isSound(keys, place, value) }
+          from = concat(place, u8(0))
+        }
+        if (found.length < EXAMINED_AT_ONCE) return
+      }
+    },
+    async discard(places) {
+      await commits.write(places.map((key) => ({ type: 'del', key })))
+    },
     damaged: () => damagedTables,
     failure: () => commits.failure,
     close() {
       closing ??= commits.idle().then(() => level.close().catch(fail))
       return closing
     },
+  }
+}
+
+function isSound(keys: StoreKeys, place: Uint8Array, value: Uint8Array): boolean {
+  try {
+    openRow(keys, place, value)
+    return true
+  } catch {
+    return false
   }
 }
 

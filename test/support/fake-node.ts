@@ -3,7 +3,14 @@
  * around it knows homes, one passphrase each, and that a home is held by one at a time.
  */
 import { mkdir } from 'node:fs/promises'
-import type { NodeRuntime, OpenNodeOptions, RunningNode } from '../../node/api/runtime.ts'
+import type {
+  HomeCheck,
+  HomeToExamine,
+  NodeRuntime,
+  OpenNodeOptions,
+  Repaired,
+  RunningNode,
+} from '../../node/api/runtime.ts'
 import {
   type ContactState,
   type ContactView,
@@ -260,6 +267,8 @@ export class FakeRuntime implements NodeRuntime {
   /** What `openNode` was called with. */
   readonly opened: OpenNodeOptions[] = []
   readonly created: Parameters<NodeRuntime['createIdentity']>[0][] = []
+  /** Homes that `repair` was called for. */
+  readonly repaired: string[] = []
   settled = 0
   stopped = 0
   /** Thrown by `openNode`. */
@@ -276,6 +285,24 @@ export class FakeRuntime implements NodeRuntime {
 
   async hasIdentity(home: string): Promise<boolean> {
     return this.homes.has(home)
+  }
+
+  async homeRole(home: string): Promise<'node' | undefined> {
+    return this.homes.has(home) ? 'node' : undefined
+  }
+
+  async checkDirectory(home: string): Promise<HomeCheck[]> {
+    const state = this.homes.has(home) ? 'ok' : 'failed'
+    return [{ name: 'home', state, detail: home }]
+  }
+
+  async checkContents({ passphrase }: HomeToExamine): Promise<HomeCheck[]> {
+    return [{ name: 'vault', state: passphrase === undefined ? 'skipped' : 'ok', detail: 'fake' }]
+  }
+
+  async repair({ home }: HomeToExamine): Promise<Repaired> {
+    this.repaired.push(home)
+    return { copy: `${home}/db.damaged`, isRebuilt: false, kept: { history: 3 }, lost: { event: 1 } }
   }
 
   async createIdentity(options: Parameters<NodeRuntime['createIdentity']>[0]): Promise<{ id: string; words: string }> {

@@ -228,3 +228,38 @@ describe('kith id, status, passphrase, config, help', () => {
     expect((await shell.run('--version')).stdout).to.match(/^\d+\.\d+\.\d+\n$/)
   })
 })
+
+describe('kith doctor', () => {
+  const directory = temporaryDirectories()
+  let shell: Shell
+  beforeEach(async () => {
+    shell = await Shell.create(await directory())
+  })
+
+  it('says what is wrong of node and home, and ends with 1', async () => {
+    shell.node.problems.push({ code: 'HOME_CHANGED', message: 'a copy', hint: 'say so' })
+    const { status, json, stdout } = await shell.run('doctor --json')
+    expect(status, stdout).to.equal(1)
+    expect(json[0]).to.include({ v: 1, ok: false, running: false })
+    const { checks } = json[0] as { checks: Record<string, string>[] }
+    expect(checks).to.deep.include({ name: 'HOME_CHANGED', state: 'failed', detail: 'a copy', hint: 'say so' })
+    expect(checks.find(({ name }) => name === 'relay')).to.include({ state: 'failed' })
+    expect((await shell.run('doctor')).stdout).to.include('HOME_CHANGED  failed: a copy')
+  })
+
+  it('repairs and vouches only when it was told to', async () => {
+    for (const command of ['doctor --repair', 'doctor --only-copy']) {
+      const refused = await shell.run(command)
+      expect([refused.status, refused.stderr]).to.deep.equal([
+        2,
+        'kith: this needs your word\nhint: add --yes, or run it in a terminal\n',
+      ])
+    }
+    expect((await shell.run('doctor --repair --only-copy --yes')).status).to.equal(2)
+    expect([shell.runtime.repaired, shell.node.trusted]).to.deep.equal([[], 0])
+    const repaired = await shell.run('doctor --repair --yes')
+    expect(repaired.stdout).to.match(/^kept: 3 history\nlost: 1 event\n/)
+    expect((await shell.run('doctor --only-copy --yes --json')).json).to.deep.equal([{ v: 1, trusted: true }])
+    expect([shell.runtime.repaired.length, shell.node.trusted]).to.deep.equal([1, 1])
+  })
+})
