@@ -25,8 +25,8 @@ interface DoctorOptions {
   yes?: boolean
 }
 
-/** What a node that has just started gets to reach its relays and to publish. */
-const REACH_MS = 8000
+/** What a node that has just started gets to reach its relays and to publish: this many times the usual wait. */
+const PATIENCE = 2
 const LOOK_AGAIN_MS = 200
 /** A machine whose clock is off by more is told so; the node corrects it for itself. */
 const TOLERATED_CLOCK_SECONDS = 120
@@ -119,14 +119,16 @@ async function toExamine(context: Context, home: string, needed: boolean): Promi
 /** Is the node for a moment, and waits until the relays answered and the records lie somewhere. */
 async function networkChecks(context: Context): Promise<HomeCheck[]> {
   try {
-    return await withNode(context, { network: true }, async ({ api }) => statusChecks(await reached(api)))
+    return await withNode(context, { network: true }, async ({ api }) =>
+      statusChecks(await reached(api, PATIENCE * context.lockWaitMs)),
+    )
   } catch (error) {
     return [failed('node', error)]
   }
 }
 
-async function reached(api: ApiClient): Promise<MethodResult<'node.status'>> {
-  const deadline = performance.now() + REACH_MS
+async function reached(api: ApiClient, withinMs: number): Promise<MethodResult<'node.status'>> {
+  const deadline = performance.now() + withinMs
   for (;;) {
     const status = await api.call('node.status', {})
     const isThere = status.relays.every(({ connected }) => connected) && (status.recordsTaken ?? 0) > 0
