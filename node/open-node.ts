@@ -109,6 +109,7 @@ async function openNode(options: OpenNodeOptions): Promise<RunningNode> {
     const ports: Ports = { clock: systemClock, random: systemRandom, store: opened.store, network, logger }
     const node =
       role === 'relay' ? await openRelay(ports, seed, config, opened) : await openPerson(ports, config, opened)
+    for (const { code, message } of (await node.status()).problems) logger.warn(message, { code })
     if (!options.offline) {
       await startOrStop(node)
       if (config.listen.length > 0 && network.addresses().length === 0) {
@@ -127,6 +128,7 @@ async function openNode(options: OpenNodeOptions): Promise<RunningNode> {
         addresses: options.offline ? [] : network.addresses(),
       },
       warnings: options.offline ? [] : unannounced(config, network.addresses()),
+      failed: opened.store.failed,
       settle: async (timeoutMs) => {
         if (node instanceof KithNode) await node.settle(timeoutMs)
       },

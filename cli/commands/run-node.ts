@@ -101,19 +101,32 @@ function flagsOf({ relay, ...options }: RunOptions): ConfigFlags {
   return { ...flags, relays: relay }
 }
 
-/** Serves until a signal. */
+/** Failures of the disk that a node does not outlive: there is nothing left to read, or another start may find it well. */
+const ENDING = new Set(['STORE_GONE', 'STORE_READ_ONLY', 'STORE_FAILED'])
+
+/** Serves until a signal, or until the disk is lost. */
 async function serve(context: Context, home: string, role: NodeRole, running: RunningNode): Promise<void> {
   const server = new ApiServer({ service: running.service, role })
   const since = running.service.lastCursor()
   try {
     await server.listen(home, context.env)
-    await untilClosed(tellReady(context, running.ready))
-    await untilClosed(tellEvents(context, server, since))
-    if (!context.signal.aborted) await aborted(context.signal)
+    const telling = async (): Promise<void> => {
+      await untilClosed(tellReady(context, running.ready))
+      await untilClosed(tellEvents(context, server, since))
+      if (!context.signal.aborted) await aborted(context.signal)
+    }
+    await Promise.race([telling(), diskLost(running)])
   } finally {
     await server.close(STOP_GRACE_MS)
     await running.stop()
   }
+}
+
+/** @throws StoreError once the disk is lost; never resolves */
+async function diskLost({ failed }: RunningNode): Promise<never> {
+  const error = await failed
+  if (error !== undefined && ENDING.has(error.code)) throw error
+  return await new Promise<never>(() => {})
 }
 
 async function tellReady({ out }: Context, ready: NodeReady): Promise<void> {

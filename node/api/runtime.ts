@@ -3,6 +3,7 @@
  * the command line is handed one, so that its tests run on a node without disk or network.
  */
 import type { ResolvedConfig } from '../config.ts'
+import type { KithError } from '../errors.ts'
 import type { NodeService } from './service.ts'
 
 export type NodeRole = 'node' | 'relay'
@@ -40,6 +41,8 @@ export interface RunningNode {
    * moment calls it before it stops.
    */
   settle?(timeoutMs: number): Promise<void>
+  /** Resolves when the disk takes nothing any more, with why; the node goes on reading. */
+  readonly failed?: Promise<KithError>
   /** Stops and releases the data directory. */
   stop(): Promise<void>
 }

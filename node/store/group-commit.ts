@@ -18,6 +18,7 @@ export class GroupCommit {
   #waiting: Waiting[] = []
   #running: Promise<void> | undefined
   #failure: KithError | undefined
+  readonly #failed = Promise.withResolvers<KithError>()
 
   constructor(level: ByteLevel) {
     this.#level = level
@@ -42,6 +43,11 @@ export class GroupCommit {
     return this.#failure
   }
 
+  /** Resolves when writing has failed, with why. */
+  get failed(): Promise<KithError> {
+    return this.#failed.promise
+  }
+
   /** Resolves when nothing is on its way any more. */
   async idle(): Promise<void> {
     await this.#running
@@ -60,6 +66,7 @@ export class GroupCommit {
         for (const { settle } of group) settle.resolve()
       } catch (cause) {
         this.#failure = toStoreError(cause)
+        this.#failed.resolve(this.#failure)
         for (const { settle } of [...group, ...this.#waiting.splice(0)]) settle.reject(this.#failure)
       }
     }

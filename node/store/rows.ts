@@ -79,6 +79,8 @@ export interface RowStore extends Store {
   damaged(): ReadonlyMap<Table, number>
   /** Why nothing is written any more until the database is opened again; undefined while all is well. */
   failure(): KithError | undefined
+  /** Resolves with it when it comes. */
+  readonly failed: Promise<KithError>
   /** Waits for the writes under way, then closes the database; every later call fails with `STORE_CLOSED`. */
   close(): Promise<void>
 }
@@ -177,6 +179,7 @@ export function createRowStore(level: ByteLevel, keys: StoreKeys, random: Random
     },
     damaged: () => damagedTables,
     failure: () => commits.failure,
+    failed: commits.failed,
     close() {
       closing ??= commits.idle().then(() => level.close().catch(fail))
       return closing
