@@ -14,6 +14,18 @@ const RENAMING = new Set(['friend', 'contact', 'request'])
 const SHORT_ID = 16
 const SHORT_MESSAGE_ID = 8
 
+/** The end of a peer ID tells relays apart. */
+const RELAY_NAME = 8
+const RELAY_NEWS: Record<string, string> = {
+  caught: 'it dropped mail that it had signed for, and is left out from now on',
+  lost: 'it was away for a week, others take its place',
+  back: 'it is back',
+}
+
+function relayNews(state: string): string {
+  return RELAY_NEWS[state] ?? state
+}
+
 /** Prints the events of one node, one after the other. */
 export class EventTeller {
   readonly #out: Output
@@ -64,6 +76,11 @@ export class EventTeller {
     if (event === 'contact') {
       const reason = detail.reason === undefined ? '' : `, ${sanitiseLine(field('reason'))}`
       return [`${head}${await this.#name(field('id'))}: ${sanitiseLine(field('state'))}${reason}`]
+    }
+    if (event === 'relay') {
+      return [
+        `${head}relay ${sanitiseLine(field('peerId').slice(-RELAY_NAME))}: ${sanitiseLine(relayNews(field('state')))}`,
+      ]
     }
     if (event === 'state') return [`${head}${this.#out.style('dim', `message ${stateText(detail)}`)}`]
     if (event === 'alarm') return [`${head}${this.#out.style('red', await this.#alarm(detail))}`]

@@ -99,6 +99,14 @@ export const MAX_LIVE_INVITES = 64
 export const MIN_INVITE_SECONDS = 60
 export const MAX_FRIENDS = 1000
 export const MAX_UNACKNOWLEDGED_PER_FRIEND = 1000
+/** Unacknowledged messages that are published again when a friend is heard after a silence; the relays hold the rest. */
+export const MAX_REPUBLISHED = 64
+/** Steps that are kept of the way of one message; above, the middle gives way. */
+export const MAX_TRAIL_STEPS = 40
+/** Mailbox servers of whom something is remembered: that they dropped mail (with the proof), or are away. */
+export const MAX_KNOWN_RELAYS = 128
+/** Puts that are on their way to one server at once, for all friends together. */
+export const MAX_PUTS_IN_FLIGHT = 48
 /** Envelopes written by one synced batch when a mailbox is drained (6). */
 export const MAX_BATCH_ENVELOPES = 64
 /** Mailboxes given up that a server does not know of yet. */

@@ -8,11 +8,14 @@ import type {
   DeliveryState,
   HistoryEntry,
   InviteView,
+  MessageTrace,
   NodeEvent,
   NodeService,
   NodeStatus,
   Problem,
   RelayCounters,
+  RelayProof,
+  RelayStatus,
   RequestView,
 } from './api/service.ts'
 import { Conversations, type HistoryMessage } from './conversation/conversation.ts'
@@ -21,7 +24,9 @@ import { Courier } from './delivery/courier.ts'
 import { Delivery } from './delivery/delivery.ts'
 import { GossipGate } from './delivery/gossip-gate.ts'
 import { Journal, Transaction } from './delivery/journal.ts'
+import { tellTrail } from './delivery/trail.ts'
 import { MailReader } from './delivery/mail-reader.ts'
+import { RelayStanding } from './delivery/relay-standing.ts'
 import { ServerPool } from './delivery/server-pool.ts'
 import { createDirectory, type Directory } from './directory/directory.ts'
 import { createProtocolTime, type ProtocolTime } from './directory/protocol-time.ts'
@@ -30,7 +35,7 @@ import { Alarms } from './friendship/alarms.ts'
 import type { Contact } from './friendship/contact.ts'
 import { Friendship } from './friendship/friendship.ts'
 import { claimOf } from './friendship/incoming-requests.ts'
-import { type OwnRelays, ownRelays } from './friendship/own-relays.ts'
+import { loadToldRelays, OwnRelays, type ToldRelays } from './friendship/own-relays.ts'
 import { Self } from './friendship/self.ts'
 import { idToText } from './identity/root.ts'
 import { topicOf } from './mailbox/buckets.ts'
@@ -58,6 +63,8 @@ const RECORD_TIMEOUT_MS = 8000
 const RENEW_MS = 6 * 3_600_000
 /** When the relays have not told the time by then, the own clock has to do. */
 const FIRST_RENEW_MS = 60_000
+/** How often the own relays are looked at. */
+const REVIEW_MS = 3_600_000
 const SETTLE_STEP_MS = 50
 /** What a stop may spend on acknowledgements that wait. */
 const FLUSH_MS = 2000
@@ -70,6 +77,14 @@ const RANK: Record<DeliveryState, number> = {
   read: 4,
   expired: 5,
   failed: 5,
+}
+
+/** What was read before the node is made. */
+interface KnownAtStart {
+  self: Self
+  journal: Journal
+  standing: RelayStanding
+  told: ToldRelays | undefined
 }
 
 export class KithNode implements NodeService {
@@ -87,17 +102,21 @@ export class KithNode implements NodeService {
   readonly #friendship: Friendship
   readonly #alarms: Alarms
   readonly #gate: GossipGate
+  readonly #standing: RelayStanding
+  readonly #ownRelays: OwnRelays
   readonly #startedAt: number
-  #relays: OwnRelays | undefined
   #renewal: Timer | undefined
   #renewing: Promise<void> = Promise.resolve()
+  #reviewing: Promise<void> = Promise.resolve()
+  #review: Timer | undefined
   #online = false
   /** Whether relays have told the time. */
   #hasTime = false
   #stopped = false
 
-  private constructor(ports: Ports, options: Required<NodeOptions>, self: Self, journal: Journal) {
+  private constructor(ports: Ports, options: Required<NodeOptions>, known: KnownAtStart) {
     const { clock, random, store, network, logger } = ports
+    const { self, journal, standing } = known
     this.#ports = ports
     this.#options = options
     this.#self = self
@@ -114,7 +133,23 @@ export class KithNode implements NodeService {
       onTime: (address, seconds) => {
         if (options.relays.includes(address)) this.#hearTime(address, seconds)
       },
+      onServer: ({ peerId, storeId }) => this.#delivery.storeSeen(peerId, storeId),
     })
+    this.#standing = standing
+    this.#ownRelays = new OwnRelays(
+      {
+        store,
+        clock,
+        random,
+        standing,
+        configured: options.relays,
+        protocolTime,
+        candidates: () => this.#delivery.relaysOfFriends(),
+        takesMail: async (address) => await this.#takesMail(address),
+      },
+      known.told,
+    )
+    const ownRelays = this.#ownRelays
     this.#reader = new MailReader({
       pool: this.#pool,
       network,
@@ -137,7 +172,7 @@ export class KithNode implements NodeService {
       network,
       logger,
       protocolTime,
-      askServers: (key, servers) => this.#askServers(key, servers ?? options.relays),
+      askServers: (key, servers) => this.#askServers(key, servers ?? ownRelays.current),
       ...(options.relays.length > 0 && { handToServers: (key, value) => this.#handToServers(key, value) }),
       onAlarm: (alarm) => this.#alarms.record(alarm),
     })
@@ -151,12 +186,15 @@ export class KithNode implements NodeService {
       network,
       reader: this.#reader,
       courier: this.#courier,
+      pool: this.#pool,
+      standing,
       handler: this.#conversations,
       protocolTime,
       headsFor: (friend) => this.#friendship.headsFor(friend),
       bucketBits: options.bucketBits,
       gossip: options.profile !== 'light',
       receiptDelayMs: RECEIPT_DELAY_MS[options.profile],
+      standingChanged: (server) => this.#standingChanged(server),
     })
     this.#friendship = new Friendship({
       self,
@@ -171,10 +209,12 @@ export class KithNode implements NodeService {
       reader: this.#reader,
       courier: this.#courier,
       delivery: this.#delivery,
-      relays: options.relays,
+      get relays() {
+        return ownRelays.current
+      },
       protocolTime,
       onUnknownHead: (friend) => this.#alarms.raise('unknown-head', friend),
-      greet: (friend) => this.#conversations.sendProfile(friend, { name: self.name, relays: [...options.relays] }),
+      greet: (friend) => this.#conversations.sendProfile(friend, { name: self.name, relays: [...ownRelays.current] }),
     })
     this.#gate = new GossipGate({
       clock,
@@ -187,15 +227,15 @@ export class KithNode implements NodeService {
   static async open(ports: Ports, options: NodeOptions): Promise<KithNode> {
     const self = await Self.load(ports.store)
     const journal = await Journal.open(ports.store, ports.clock)
+    const { store, clock, network } = ports
+    const standing = await RelayStanding.open({ store, clock, serverId: (address) => network.serverId(address) })
+    const known = { self, journal, standing, told: await loadToldRelays(store) }
     const node = new KithNode(
       ports,
       { profile: 'normal', bucketBits: BUCKET_BITS, isHomeChanged: false, problems: () => [], ...options },
-      self,
-      journal,
+      known,
     )
-    node.#relays = await ownRelays(ports.store, options.relays, node.#time.now())
     await node.#reader.load()
-    node.#reader.setServers([...options.relays, ...node.#relays.former])
     await node.#directory.start()
     const friends = await node.#friendship.load()
     await node.#conversations.start(node.#delivery, node.#friendship)
@@ -217,9 +257,10 @@ export class KithNode implements NodeService {
     await network.start(inbound)
     this.#pool.start()
     if (this.#options.profile !== 'light') network.subscribe([topicOf(this.#self.id, this.#options.bucketBits)])
+    this.#reader.setServers(this.#ownRelays.read)
     await this.#friendship.start()
-    if (this.#relays?.changed) await this.#friendship.greetAll()
-    await this.#relays?.remember()
+    await this.#tellRelays()
+    this.#reviewLater()
     this.#publishRecords()
     // a record that a wrong clock dates into the future is believed by nobody, for as long: the relays' time comes first
     if (relays.length < 2) this.#renew()
@@ -232,6 +273,7 @@ export class KithNode implements NodeService {
     this.#stopped = true
     const { clock, network } = this.#ports
     this.#renewal?.cancel()
+    this.#review?.cancel()
     this.#friendship.stop()
     this.#delivery.stop()
     if (this.#online) {
@@ -280,10 +322,7 @@ export class KithNode implements NodeService {
       peerId: peerIdText(network.peerId),
       addresses: this.#online ? network.addresses() : [],
       peers: this.#online ? network.peerCount() : 0,
-      relays: this.#options.relays.map((address) => {
-        const { connected, problem } = this.#pool.status(address)
-        return { address, connected, ...(problem !== undefined && { problem }) }
-      }),
+      relays: this.#relayStatus(),
       friends: contacts.filter((one) => one.state === 'friend').length,
       requests: contacts.filter((one) => one.asking).length,
       unacknowledged: contacts.reduce((sum, one) => sum + this.#delivery.unacknowledged(one.id), 0),
@@ -296,6 +335,25 @@ export class KithNode implements NodeService {
 
   async trustHome(): Promise<void> {
     await this.#delivery.trustHome()
+  }
+
+  #relayStatus(): RelayStatus[] {
+    const { configured, current } = this.#ownRelays
+    return [...new Set([...configured, ...current])].map((address) => {
+      const { connected, problem } = this.#pool.status(address)
+      const isCaught = this.#standing.isCaught(this.#ports.network.serverId(address))
+      const said = isCaught ? 'it dropped mail that it had signed for' : problem
+      const standIn = this.#ownRelays.isStandIn(address)
+      return { address, connected, ...(said !== undefined && { problem: said }), ...(standIn && { standIn }) }
+    })
+  }
+
+  async relayProofs(): Promise<RelayProof[]> {
+    return this.#standing.caught().map(({ server, proven, proof }) => ({
+      peerId: peerIdText(server),
+      provenAt: proven * 1000,
+      proof: toHex(proof),
+    }))
   }
 
   async relayCounters(): Promise<RelayCounters> {
@@ -311,7 +369,7 @@ export class KithNode implements NodeService {
     const own = await this.#friendship.invites.create({
       id: this.#self.id,
       pin: this.#self.head,
-      relays: [...this.#options.relays],
+      relays: [...this.#ownRelays.current],
       lifetimeSeconds,
       uses,
     })
@@ -428,6 +486,21 @@ export class KithNode implements NodeService {
     })
   }
 
+  async trace(messageId: string): Promise<MessageTrace> {
+    const id = parseMessageId(messageId)
+    const state = await this.#messageState(id)
+    const friend = await this.#recipientOf(id)
+    if (!state || !friend) {
+      throw new UsageError('UNKNOWN_MESSAGE', 'no message that was sent from here has this ID', {
+        hint: '`kith history WHO --json` shows the IDs',
+      })
+    }
+    const onItsWay = this.#delivery.trace(friend.id, id)
+    const rows = onItsWay?.rows ?? (await this.#conversations.trail(id)) ?? []
+    const names = { friend: idToText(friend.id), nameOf: (server: Uint8Array) => this.#delivery.nameOfServer(server) }
+    return { messageId: toHex(id), state, steps: [...tellTrail(rows, names), ...(onItsWay?.waiting ?? [])] }
+  }
+
   async history(options: { who: string; limit: number; before?: string; search?: string }): Promise<HistoryEntry[]> {
     const contact = this.#friendship.resolve(options.who)
     const messages = await this.#conversations.history(contact.id, {
@@ -473,7 +546,7 @@ export class KithNode implements NodeService {
         message: `${contact.petname} remembers messages that this home never sent: it is a copy or an older one`,
         hint: 'use the newer home; if it is lost, `kith unfriend` them and add them again by a new invite',
       }))
-    const others = [...this.#options.problems(), ...older]
+    const others = [...this.#options.problems(), ...this.#caughtRelays(), ...older]
     if (!behind.some(({ why }) => why === 'home')) return others
     const changed = {
       code: 'HOME_CHANGED',
@@ -481,6 +554,14 @@ export class KithNode implements NodeService {
       hint: 'if it was only moved, and no other copy is used: `kith doctor --only-copy`; else use the newer home',
     }
     return [changed, ...others]
+  }
+
+  #caughtRelays(): Problem[] {
+    return this.#standing.caught().map(({ server }) => ({
+      code: 'RELAY_DROPPED_MAIL',
+      message: `the relay ${this.#delivery.nameOfServer(server)} signed for mail and dropped it; there is a proof`,
+      hint: 'if it is yours, configure another one: `kith config set relays ADDRESS`',
+    }))
   }
 
   #inviteView(own: ReturnType<Friendship['invites']['list']>[number]): InviteView {
@@ -520,6 +601,16 @@ export class KithNode implements NodeService {
     return (await this.#conversations.settledState(id))?.state
   }
 
+  async #recipientOf(id: Uint8Array): Promise<Contact | undefined> {
+    const contacts = this.#friendship.all()
+    const conversation = await this.#conversations.conversationOf(id)
+    return contacts.find(
+      (contact) =>
+        this.#delivery.stateOf(contact.id, id) !== undefined ||
+        (conversation && toHex(this.#conversations.conversationWith(contact.id)) === toHex(conversation)),
+    )
+  }
+
   #waits(): boolean {
     return this.#friendship
       .all()
@@ -529,6 +620,54 @@ export class KithNode implements NodeService {
           (contact.asked && contact.asked.sentTo.length === 0) ||
           (contact.reply && contact.reply.storedAt.length === 0),
       )
+  }
+
+  /** Mail is read where it may lie now, and friends are told when that is news. */
+  async #tellRelays(): Promise<void> {
+    this.#reader.setServers(this.#ownRelays.read)
+    if (this.#ownRelays.isNews) await this.#friendship.greetAll()
+    await this.#ownRelays.remember()
+  }
+
+  #reviewLater(): void {
+    this.#review = this.#ports.clock.after(REVIEW_MS, () => {
+      this.#reviewRelays()
+      this.#reviewLater()
+    })
+  }
+
+  #reviewRelays(): void {
+    if (!this.#online || this.#stopped || this.#options.relays.length === 0) return
+    this.#reviewing = this.#reviewing
+      .then(async () => {
+        await this.#ownRelays.review()
+        if (!this.#stopped) await this.#tellRelays()
+      })
+      .catch((error: unknown) => this.#ports.logger.warn('reviewing relays failed', { problem: describe(error) }))
+  }
+
+  async #takesMail(address: string): Promise<boolean> {
+    try {
+      return await this.#pool.withServer(address, RECORD_TIMEOUT_MS, async ({ client }) => {
+        const { policy, time } = await client.hello()
+        return policy.drain === undefined || policy.drain > time
+      })
+    } catch {
+      return false
+    }
+  }
+
+  /** A server was caught, lost or found again. */
+  #standingChanged(server: Uint8Array): void {
+    const { logger } = this.#ports
+    if (!this.#standing.isCaught(server)) {
+      const tx = new Transaction()
+      tx.event('relay', { peerId: peerIdText(server), state: this.#standing.isLost(server) ? 'lost' : 'back' })
+      this.#journal
+        .commit(tx)
+        .catch((error: unknown) => logger.warn('telling of a relay failed', { problem: describe(error) }))
+    }
+    this.#reviewRelays()
   }
 
   #publishRecords(): void {
@@ -573,8 +712,9 @@ export class KithNode implements NodeService {
   }
 
   async #handToServers(key: Uint8Array, value: Uint8Array): Promise<number> {
+    const relays = this.#ownRelays.current
     const answers = await Promise.allSettled(
-      this.#options.relays.map((address) =>
+      relays.map((address) =>
         this.#pool.withServer(address, RECORD_TIMEOUT_MS, async ({ client }) => {
           const known = await client.getRecord(key)
           // handing in costs postage: not again when the server has it
@@ -585,7 +725,7 @@ export class KithNode implements NodeService {
     )
     const taken = answers.filter((answer) => answer.status === 'fulfilled' && answer.value.status === 'ok').length
     // strangers ask any one of them
-    return taken === this.#options.relays.length ? taken : 0
+    return taken === relays.length ? taken : 0
   }
 }
 

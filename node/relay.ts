@@ -21,6 +21,8 @@ export interface RelayOptions {
   bucketBits?: number
   /** What is wrong with the machine's part: the store. */
   problems?: () => Problem[]
+  /** The home may be an older one or a copy: its store gets a new ID. @default false */
+  isRestored?: boolean
 }
 
 const FIRST_REPUBLISH_MS = 60_000
@@ -60,6 +62,7 @@ export class KithRelay implements NodeService {
       openToAll: true,
       policy: options.policy,
       limits: options.limits,
+      isRestored: options.isRestored,
       ...recordRules(ports),
     })
     const journal = await Journal.open(store, clock)
@@ -121,6 +124,7 @@ export class KithRelay implements NodeService {
   }
 
   readonly trustHome = noPerson
+  readonly relayProofs = noPerson
   readonly createInvite = noPerson
   readonly invites = noPerson
   readonly revokeInvite = noPerson
@@ -135,6 +139,7 @@ export class KithRelay implements NodeService {
   readonly send = noPerson
   readonly waitForState = noPerson
   readonly history = noPerson
+  readonly trace = noPerson
 
   #republishRecords(): void {
     const { clock, network, logger } = this.#ports

@@ -152,8 +152,8 @@ function statusLines({ out }: Context, status: MethodResult<'node.status'>): str
   return [
     ...table(rows),
     ...block('listening  ', status.addresses.length === 0 ? ['nowhere'] : status.addresses, undefined),
-    ...status.relays.flatMap(({ address, connected, problem }) => [
-      `relay  ${sanitiseLine(address)}`,
+    ...status.relays.flatMap(({ address, connected, problem, standIn }) => [
+      `relay  ${sanitiseLine(address)}${standIn === true ? '  (stands in: a friend reads there)' : ''}`,
       connected
         ? `       ${out.style('green', 'connected')}`
         : `       ${out.style('red', 'not connected')}${problem === undefined ? '' : `: ${sanitiseLine(problem)}`}`,

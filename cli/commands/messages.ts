@@ -1,4 +1,4 @@
-/** `send` and `history`: writing to a friend, and what was written. */
+/** `send`, `history` and `trace`: writing to a friend, what was written, and which way it took. */
 import type { Readable } from 'node:stream'
 import { type Command, Option } from 'commander'
 import type { MethodResult } from '../../node/api/methods.ts'
@@ -14,6 +14,7 @@ import type { Output, Style } from '../output.ts'
 import { sanitiseLine, sanitiseLines } from '../sanitise.ts'
 import { duration, type Runner, wholeNumber } from './command.ts'
 
+type TraceStep = MethodResult<'message.trace'>['steps'][number]
 type Message = MethodResult<'history.list'>['messages'][number]
 
 /** States that `--wait` takes. */
@@ -27,6 +28,8 @@ interface SendOptions {
 /** A node that ends with its command first tries to bring the message to relays. */
 const SHORT_LIVED_WAIT_SECONDS = 10
 const DEFAULT_TIMEOUT_SECONDS = 30
+/** `published` and `delivered`: the longest words for a step. */
+const LONGEST_STEP = 9
 
 export function addMessageCommands(program: Command, runner: Runner): void {
   program
@@ -45,6 +48,11 @@ export function addMessageCommands(program: Command, runner: Runner): void {
     .option('--before <message>', 'only what came before this message')
     .option('--search <text>', 'only messages that hold this text')
     .action(runner.action(history))
+  program
+    .command('trace')
+    .description('the way of a message you sent, and what it waits for')
+    .argument('<message>', 'its ID, as `send --json` and `history --json` show it')
+    .action(runner.action(trace))
 }
 
 async function send(
@@ -179,6 +187,29 @@ async function history(
     const names = new Map(friends.map(({ id, petname }) => [id, petname]))
     for (const message of messages) await out.lines(messageLines(out, message, names))
   })
+}
+
+async function trace(context: Context, message: string): Promise<void> {
+  const { out } = context
+  await withNode(context, { network: false }, async ({ api }) => {
+    const way = await api.call('message.trace', { messageId: message })
+    if (out.json) return out.object(way)
+    const friends = await api.call('friend.list', {})
+    const names = new Map(friends.map(({ id, petname }) => [id, petname]))
+    await out.lines([mark(out, way.state), ...way.steps.flatMap((step) => stepLines(out, step, names))])
+  })
+}
+
+function stepLines(out: Output, step: TraceStep, names: ReadonlyMap<string, string>): string[] {
+  const { at, by, detail, until, storedAt } = step
+  const parts = [
+    sanitiseLine(detail),
+    storedAt === undefined ? '' : `signed in the hour of ${localTime(storedAt)}`,
+    until === undefined ? '' : `until ${localTime(until)}`,
+  ]
+  const what = parts.filter((part) => part !== '').join(', ')
+  const head = `${localTime(at)}  ${sanitiseLine(step.step).padEnd(LONGEST_STEP)}  `
+  return block(head, [`${sanitiseLine(names.get(by) ?? by)}${what === '' ? '' : `: ${what}`}`], out.columns)
 }
 
 /** The last `limit` messages, in pages from the newest backwards. */

@@ -20,6 +20,7 @@ import {
   type InviteView,
   type NodeEvent,
   type NodeService,
+  type TraceStep,
 } from './service.ts'
 
 /** Version of the method table; a change that breaks callers raises it. */
@@ -59,7 +60,12 @@ const onlyWho = z.strictObject({ who })
 const deliveryState = z.enum(DELIVERY_STATES)
 const contact = z.object({ id: z.string(), state: z.enum(CONTACT_STATES) })
 
-const relayStatus = z.object({ address: z.string(), connected: z.boolean(), problem: z.string().optional() })
+const relayStatus = z.object({
+  address: z.string(),
+  connected: z.boolean(),
+  problem: z.string().optional(),
+  standIn: z.boolean().optional(),
+})
 const status = z.object({
   role: z.enum(['node', 'relay']),
   id: z.string().optional(),
@@ -100,6 +106,21 @@ const historyEntry = z.object({
   state: deliveryState,
   reason: z.string().optional(),
   via: z.enum(['gossip', 'relay']).optional(),
+})
+
+const trace = z.object({
+  messageId: z.string(),
+  state: deliveryState,
+  steps: z.array(
+    z.object({
+      step: z.string(),
+      at: time,
+      by: z.string().describe('an ID, the address or peer ID of a relay, `gossip`, or `me`'),
+      detail: z.string(),
+      until: time.optional().describe('until when it waits, or until when a relay keeps it'),
+      storedAt: time.optional().describe('the hour that a receipt names'),
+    }),
+  ),
 })
 
 const page = z.object({
@@ -150,6 +171,14 @@ export const METHODS = {
       await service.trustHome()
       return { trusted: true }
     },
+  }),
+  'relay.proofs': method({
+    summary: 'Proofs against relays that dropped mail which they had signed for.',
+    needs: 'node',
+    params: nothing,
+    result: z.array(z.object({ peerId: z.string(), provenAt: time, proof: z.hex() })),
+    run: async ({ service }) =>
+      (await service.relayProofs()).map(({ peerId, provenAt, proof }) => ({ peerId, provenAt: iso(provenAt), proof })),
   }),
   'relay.counters': method({
     summary: 'What a relay holds.',
@@ -285,6 +314,16 @@ export const METHODS = {
       state: await service.waitForState(messageId, state, timeoutSeconds * 1000),
     }),
   }),
+  'message.trace': method({
+    summary: 'The way of a message, step by step, and what it waits for.',
+    needs: 'node',
+    params: z.strictObject({ messageId: text.min(1).max(200) }),
+    result: trace,
+    run: async ({ service }, { messageId }) => {
+      const { steps, ...message } = await service.trace(messageId)
+      return { ...message, steps: steps.map(renderStep) }
+    },
+  }),
   'history.list': method({
     summary: 'A page of a conversation, oldest first, ending before a message or at the newest.',
     needs: 'node',
@@ -357,6 +396,17 @@ export function renderEvent(row: NodeEvent): EventView {
 
 function renderInvite({ inviteId, invite: link, createdAt, expiresAt, used }: InviteView): z.input<typeof invite> {
   return { inviteId, invite: link, createdAt: iso(createdAt), expires: iso(expiresAt), used }
+}
+
+function renderStep({ step, at, by, detail, until, storedAt }: TraceStep) {
+  return {
+    step,
+    at: iso(at),
+    by,
+    detail,
+    ...(until === undefined ? {} : { until: iso(until) }),
+    ...(storedAt === undefined ? {} : { storedAt: iso(storedAt) }),
+  }
 }
 
 function historyPage(entries: HistoryEntry[], limit: number): z.input<typeof page> {

@@ -23,8 +23,10 @@ export interface Problem {
 export interface RelayStatus {
   address: string
   connected: boolean
-  /** Why the last attempt failed, in words; absent while it works. */
+  /** Why the last attempt failed, or what it did, in words; absent while it works. */
   problem?: string
+  /** It is a friend's relay that stands in for a configured one. */
+  standIn?: boolean
 }
 
 export interface NodeStatus {
@@ -46,6 +48,14 @@ export interface NodeStatus {
   clockCorrection?: number
   /** Servers and DHT peers that hold the own records at the least; absent until they were published once. */
   recordsTaken?: number
+}
+
+/** A relay that was caught dropping mail. */
+export interface RelayProof {
+  peerId: string
+  provenAt: number
+  /** Hexadecimal, for `verifyProof` of the library: the relay's own receipt and its own later answer. */
+  proof: string
 }
 
 export interface RelayCounters {
@@ -104,7 +114,28 @@ export interface HistoryEntry {
   via?: 'gossip' | 'relay'
 }
 
-/** One row of the event log. `event` is one of ready, request, friend, message, state, contact, alarm, behind. */
+/** One step of a message's way. */
+export interface TraceStep {
+  /** What happened, in one word; `waiting` for what stands open now. */
+  step: string
+  at: number
+  /** Who did it: an ID, the address or peer ID of a relay, `gossip`, or `me`. */
+  by: string
+  /** In words; empty when the step says it all. */
+  detail: string
+  /** Until when it waits, or until when a relay keeps it. */
+  until?: number
+  /** The hour that a receipt names. */
+  storedAt?: number
+}
+
+export interface MessageTrace {
+  messageId: string
+  state: DeliveryState
+  steps: TraceStep[]
+}
+
+/** One row of the event log. `event` is one of ready, request, friend, message, state, contact, alarm, behind, relay. */
 export interface NodeEvent {
   cursor: number
   event: string
@@ -117,6 +148,8 @@ export interface NodeService {
   status(): Promise<NodeStatus>
   /** The person says that this home is the only one and the newest: sending that was stopped for its sake goes on. */
   trustHome(): Promise<void>
+  /** Proofs against relays that dropped mail which they had signed for. */
+  relayProofs(): Promise<RelayProof[]>
   /** Relays only. */
   relayCounters(): Promise<RelayCounters>
 
@@ -135,6 +168,8 @@ export interface NodeService {
   verify(who: string, confirm?: { number?: string }): Promise<{ safetyNumber: string; verified: boolean }>
 
   send(who: string, text: string): Promise<{ messageId: string; state: DeliveryState }>
+  /** The way of a message of this person's. @throws UsageError `UNKNOWN_MESSAGE` */
+  trace(messageId: string): Promise<MessageTrace>
   /** Resolves with the state reached once it is at least `state`, is final, or the time is over. */
   waitForState(messageId: string, state: DeliveryState, timeoutMs: number): Promise<DeliveryState>
   history(options: { who: string; limit: number; before?: string; search?: string }): Promise<HistoryEntry[]>

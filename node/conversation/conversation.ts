@@ -8,6 +8,7 @@ import { L } from '../crypto/labels.ts'
 import type { IncomingPayload, PayloadHandler } from '../delivery/contract.ts'
 import type { Delivery } from '../delivery/delivery.ts'
 import type { Transaction } from '../delivery/journal.ts'
+import { decodeTrail, MAX_TRAIL_BYTES, trailBytes, type TrailRow } from '../delivery/trail.ts'
 import { UsageError } from '../errors.ts'
 import type { Friendship } from '../friendship/friendship.ts'
 import { idToText } from '../identity/root.ts'
@@ -81,6 +82,8 @@ const indexRow = struct({
   position: [3, bytes(16)],
   settled: [4, optional(uint(SETTLED.length - 1))],
   reason: [5, optional(text(200))],
+  /** Its way through the outbox, once it has left it. */
+  trail: [6, optional(trailBytes)],
 })
 const threadRow = struct({
   lamport: [1, uint(2 ** 48)],
@@ -222,14 +225,15 @@ export class Conversations implements PayloadHandler {
   settled(
     tx: Transaction,
     _friend: Uint8Array,
-    message: { messageId: Uint8Array; type: number; reference: Uint8Array },
+    message: { messageId: Uint8Array; type: number; reference: Uint8Array; trail: Uint8Array },
     state: 'delivered' | 'expired' | 'failed',
     reason?: string,
   ): void {
     if (message.reference.length !== REFERENCE_BYTES) return
     const conversation = message.reference.slice(0, 16)
     const position = message.reference.slice(16)
-    const row = { messageId: message.messageId, conversation, position, settled: SETTLED.indexOf(state), reason }
+    const { messageId: id, trail } = message
+    const row = { messageId: id, conversation, position, settled: SETTLED.indexOf(state), reason, trail }
     tx.put(TABLE.historyIndex, NO_SCOPE, this.#init.store.blind(message.messageId), encode(indexRow, row))
     tx.event('state', { messageId: toHex(message.messageId), state, ...(reason && { reason }) })
   }
@@ -284,6 +288,18 @@ export class Conversations implements PayloadHandler {
     const index = await this.#findIndex(id)
     if (index?.settled === undefined) return undefined
     return { state: SETTLED[index.settled]!, ...(index.reason && { reason: index.reason }) }
+  }
+
+  /** The conversation in which an own message lies that has left the outbox. */
+  async conversationOf(id: Uint8Array): Promise<Uint8Array | undefined> {
+    const index = await this.#findIndex(id)
+    return index?.settled === undefined ? undefined : index.conversation
+  }
+
+  /** The way of a message that has left the outbox, oldest step first; undefined for any other. */
+  async trail(id: Uint8Array): Promise<TrailRow[] | undefined> {
+    const trail = (await this.#findIndex(id))?.trail
+    return trail && decodeTrail(trail)
   }
 
   /** Marks everything of a friend as read here. The caller holds the friend's queue. */
@@ -394,7 +410,7 @@ export class Conversations implements PayloadHandler {
   async #findIndex(id: Uint8Array) {
     const position = this.#init.store.blind(id)
     const row = await this.#init.store.get({ table: TABLE.historyIndex, scope: NO_SCOPE, position })
-    const index = row && decode(indexRow, row, 1024)
+    const index = row && decode(indexRow, row, 1024 + MAX_TRAIL_BYTES)
     return index && equal(index.messageId, id) ? index : undefined
   }
 

@@ -60,6 +60,8 @@ export interface CustodyInit extends RecordRules {
   signingSeed: Uint8Array
   /** Whether others may claim mailboxes and use RECORD: true at a relay, false at a person's node. */
   openToAll: boolean
+  /** The disk may be an older one or a copy: what was signed for on it counts for nothing. @default false */
+  isRestored?: boolean
   policy?: PolicyOptions
   limits?: Partial<CustodyLimits>
 }
@@ -92,7 +94,8 @@ export interface Custody {
 export async function createCustody(init: CustodyInit): Promise<Custody> {
   const { store, clock, random, logger, peerId, signingSeed, openToAll } = init
   const limits = { ...CUSTODY_LIMITS, ...init.limits }
-  const keys = await ServerKeys.open({ store, random, peerId, seed: signingSeed, policy: init.policy ?? {} })
+  const { policy = {}, isRestored = false } = init
+  const keys = await ServerKeys.open({ store, random, peerId, seed: signingSeed, policy, isRestored })
   const ledger = new Ledger(store, clock, limits.maxClaims, limits.maxBytes)
   const records = new ServedRecords(store, init, limits.maxRecords)
   await ledger.load()

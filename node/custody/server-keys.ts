@@ -55,18 +55,24 @@ export class ServerKeys {
     this.#secrets = secrets
   }
 
-  /** Reads the secrets, or draws and writes them on an empty disk. @param seed of the transport key, 32 bytes */
+  /**
+   * Reads the secrets, or draws and writes them on an empty disk; a disk that was put back gets a new store ID, as it may
+   * not hold what was signed for since. `seed` is the transport key's, 32 bytes.
+   */
   static async open(init: {
     store: Store
     random: Random
     peerId: Uint8Array
     seed: Uint8Array
     policy: PolicyOptions
+    isRestored: boolean
   }): Promise<ServerKeys> {
-    const { store, random, peerId, seed, policy } = init
+    const { store, random, peerId, seed, policy, isRestored } = init
     const value = await store.get(SECRETS_KEY)
-    if (value) return new ServerKeys(peerId, seed, readRow(secretsRow, value), policy)
-    const secrets = { store: random.bytes(32), challenge: random.bytes(32), forward: random.bytes(32) }
+    const known = value && readRow(secretsRow, value)
+    if (known && !isRestored) return new ServerKeys(peerId, seed, known, policy)
+    const drawn = { store: random.bytes(32), challenge: random.bytes(32), forward: random.bytes(32) }
+    const secrets = known ? { ...known, store: drawn.store } : drawn
     await store.write([{ key: SECRETS_KEY, value: encode(secretsRow, secrets) }])
     return new ServerKeys(peerId, seed, secrets, policy)
   }

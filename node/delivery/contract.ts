@@ -8,6 +8,8 @@ import type { Head } from '../wire/records.ts'
 import type { Courier } from './courier.ts'
 import type { Journal, Transaction } from './journal.ts'
 import type { MailReader } from './mail-reader.ts'
+import type { RelayStanding } from './relay-standing.ts'
+import type { ServerPool } from './server-pool.ts'
 
 /** How a message came. */
 export type Via = 'gossip' | 'relay'
@@ -30,11 +32,11 @@ export interface PayloadHandler {
   /** Reads what `apply` will want to know. */
   prepare(friend: Uint8Array, incoming: IncomingPayload): Promise<void>
   apply(tx: Transaction, friend: Uint8Array, incoming: IncomingPayload): void
-  /** A message has left the outbox. */
+  /** A message has left the outbox; `trail` is its way, for `decodeTrail`. */
   settled(
     tx: Transaction,
     friend: Uint8Array,
-    message: { messageId: Uint8Array; type: number; reference: Uint8Array },
+    message: { messageId: Uint8Array; type: number; reference: Uint8Array; trail: Uint8Array },
     state: 'delivered' | 'expired' | 'failed',
     reason?: string,
   ): void
@@ -71,6 +73,8 @@ export interface DeliveryInit {
   network: Network
   reader: MailReader
   courier: Courier
+  pool: ServerPool
+  standing: RelayStanding
   handler: PayloadHandler
   /** Seconds. */
   protocolTime: () => number
@@ -81,4 +85,6 @@ export interface DeliveryInit {
   gossip: boolean
   /** A receipt that finds no text to ride on leaves after a time drawn from this range. */
   receiptDelayMs: readonly [number, number]
+  /** A server was caught dropping mail, or came to be lost or found again. */
+  standingChanged: (server: Uint8Array) => void
 }

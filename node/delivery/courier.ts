@@ -11,8 +11,10 @@ import { type Kind, mailboxAddress, sealCopy } from '../mailbox/keys.ts'
 import type { Clock, Logger, Random, Timer } from '../ports.ts'
 import { signedBody } from '../wire/commands.ts'
 import { encode } from '../wire/schema.ts'
+import { MAX_PUTS_IN_FLIGHT } from '../limits.ts'
 import { Backoff } from './backoff.ts'
-import type { ClaimResult } from './mailbox-client.ts'
+import { FairTurns } from './fair-turns.ts'
+import type { ClaimResult, PutResult } from './mailbox-client.ts'
 import type { ConnectedServer, ServerPool } from './server-pool.ts'
 
 /** Something to put: an envelope or a leg. */
@@ -25,6 +27,18 @@ export interface Parcel {
    * resolves when that is on the disk.
    */
   stored(server: Uint8Array, receipt: Uint8Array): Promise<void>
+  /** The server did not take it; it is asked again at `until` (milliseconds), or when there is better news. */
+  refused?(server: Uint8Array, why: string, until: number): Promise<void>
+}
+
+/** How a consignment stands at one of its servers. */
+export interface RouteStatus {
+  address: string
+  connected: boolean
+  /** What the last failure was; absent when there is none to tell of. */
+  problem: string | undefined
+  /** Milliseconds: nothing is tried before, unless there is better news. */
+  until: number | undefined
 }
 
 /** A mailbox of somebody else's that this node may write to. */
@@ -47,8 +61,10 @@ export interface CourierInit {
   protocolTime: () => number
 }
 
-/** Puts on the way at once: a lower figure waits for round trips, a higher one repeats more after a broken link. */
+/** Puts of one mailbox on the way at once: a lower figure waits for round trips, a higher one repeats more after a broken link. */
 const PIPELINE = 16
+/** After a refusal one parcel asks for all. */
+const PROBE = 1
 const RETRY = { baseMs: 2000, maxMs: 600_000 }
 /** A link to somebody else's relay is kept this long after the last parcel. */
 const IDLE_MS = 60_000
@@ -71,10 +87,15 @@ class Route {
   /** The server said when to come again: nothing is tried before, unless there is better news. */
   #held = false
   #timer: Timer | undefined
+  #until: number | undefined
+  #problem: string | undefined
+  #window = PIPELINE
   #claiming: Promise<ClaimResult> | undefined
+  readonly #turns: FairTurns
 
-  constructor(init: CourierInit, consignment: Consignment, address: string) {
+  constructor(init: CourierInit, consignment: Consignment, address: string, turns: FairTurns) {
     this.#init = init
+    this.#turns = turns
     this.#consignment = consignment
     this.#address = address
     this.#backoff = new Backoff({ random: init.random, ...RETRY })
@@ -94,6 +115,16 @@ class Route {
     this.#backoff.reset()
     this.#held = false
     this.nudge()
+  }
+
+  status(): RouteStatus {
+    const server = this.#init.pool.status(this.#address)
+    return {
+      address: this.#address,
+      connected: server.connected,
+      problem: this.#problem ?? (server.connected ? undefined : server.problem),
+      until: this.#until,
+    }
   }
 
   close(): void {
@@ -125,12 +156,14 @@ class Route {
     this.#running = true
     this.#drain()
       .catch((error: unknown) => {
-        this.#init.logger.debug('put failed', { problem: describe(error) })
+        this.#problem = describe(error)
+        this.#init.logger.debug('put failed', { problem: this.#problem })
         return this.#backoff.next()
       })
       .then((waitMs) => {
         this.#running = false
         this.#timer?.cancel()
+        this.#until = waitMs === undefined ? undefined : this.#init.clock.now() + waitMs
         if (this.#closed) return
         if (waitMs !== undefined) this.#timer = this.#init.clock.after(waitMs, () => this.#retry())
         else if (this.#again) this.#run()
@@ -155,14 +188,21 @@ class Route {
     while (this.#server && !this.#closed) {
       this.#again = false
       const server = this.#server
-      const parcels = await this.#consignment.pending(server.peerId, PIPELINE)
+      const parcels = await this.#consignment.pending(server.peerId, this.#window)
       if (parcels.length === 0) return undefined
-      const waits = await Promise.all(parcels.map((parcel) => this.#put(server, parcel)))
+      const { name } = this.#consignment
+      const waits = await Promise.all(parcels.map((parcel) => this.#turns.run(name, () => this.#put(server, parcel))))
       const wait = Math.max(...waits.map((ms) => ms ?? 0))
       if (wait > 0) {
         this.#held = true
+        this.#window = PROBE
+        // the oldest tells for all: what lies behind it waits for the same
+        const first = parcels[waits.findIndex((ms) => ms !== undefined)]
+        await first?.refused?.(server.peerId, this.#problem ?? '', this.#init.clock.now() + wait)
         return wait
       }
+      this.#window = Math.min(PIPELINE, this.#window * 4)
+      this.#problem = undefined
       this.#backoff.reset()
     }
     // the link broke on the way: what is left goes on the next one
@@ -186,6 +226,7 @@ class Route {
         this.#claiming = undefined
       })
       const claimed = await this.#claiming
+      if (claimed.status !== 'claimed') this.#problem = `claiming a mailbox is answered with ${claimed.status}`
       if (claimed.status === 'full' || claimed.status === 'busy') return this.#wait(claimed.retryAfterSeconds)
       if (claimed.status !== 'claimed' && claimed.status !== 'released') return this.#backoff.next()
       result = await server.client.put(put)
@@ -199,6 +240,7 @@ class Route {
       await parcel.stored(server.peerId, NO_RECEIPT)
       return undefined
     }
+    this.#problem = REFUSALS[result.status] ?? `the relay answers ${result.status}`
     if (result.status === 'full' || result.status === 'busy') return this.#wait(result.retryAfterSeconds)
     this.#init.logger.debug('put refused', { status: result.status })
     return result.status === 'unclaimed' ? this.#backoff.next() : REFUSED_MS
@@ -210,13 +252,21 @@ class Route {
   }
 }
 
+const REFUSALS: Partial<Record<PutResult['status'], string>> = {
+  full: 'the mailbox is full',
+  busy: 'the relay is busy',
+  released: 'the friend gave this mailbox up',
+}
+
 function noFailure(): void {
   // #drain's failures are handled before; nothing else can reject
 }
 
 export class Courier {
   readonly #init: CourierInit
-  readonly #routes = new Map<string, { servers: string; routes: Route[] }>()
+  readonly #routes = new Map<string, Route[]>()
+  /** By address: all that is put at one server takes turns. */
+  readonly #turns = new Map<string, FairTurns>()
 
   constructor(init: CourierInit) {
     this.#init = init
@@ -225,22 +275,34 @@ export class Courier {
   /** Adds a consignment or replaces the one of that name, and puts what waits. */
   set(consignment: Consignment): void {
     this.remove(consignment.name)
-    const routes = consignment.servers.map((address) => new Route(this.#init, consignment, address))
-    this.#routes.set(consignment.name, { servers: consignment.servers.join(), routes })
+    const routes = consignment.servers.map(
+      (address) => new Route(this.#init, consignment, address, this.#turnsAt(address)),
+    )
+    this.#routes.set(consignment.name, routes)
     for (const route of routes) route.nudge()
   }
 
   remove(name: string): void {
-    for (const route of this.#routes.get(name)?.routes ?? []) route.close()
+    for (const route of this.#routes.get(name) ?? []) route.close()
     this.#routes.delete(name)
   }
 
   nudge(name: string): void {
-    for (const route of this.#routes.get(name)?.routes ?? []) route.nudge()
+    for (const route of this.#routes.get(name) ?? []) route.nudge()
   }
 
   hurry(name: string): void {
-    for (const route of this.#routes.get(name)?.routes ?? []) route.hurry()
+    for (const route of this.#routes.get(name) ?? []) route.hurry()
+  }
+
+  status(name: string): RouteStatus[] {
+    return (this.#routes.get(name) ?? []).map((route) => route.status())
+  }
+
+  #turnsAt(address: string): FairTurns {
+    const known = this.#turns.get(address) ?? new FairTurns(MAX_PUTS_IN_FLIGHT)
+    this.#turns.set(address, known)
+    return known
   }
 
   stop(): void {

@@ -8,12 +8,15 @@
  */
 import { equal, toHex } from '../crypto/bytes.ts'
 import { describe, UsageError } from '../errors.ts'
+import { idToText } from '../identity/root.ts'
 import * as limits from '../limits.ts'
 import { topicOf } from '../mailbox/buckets.ts'
 import { friendMailbox, KIND } from '../mailbox/keys.ts'
 import { TABLE, type Timer } from '../ports.ts'
 import { type Envelope } from '../wire/envelope.ts'
 import { PAYLOAD_TYPE } from '../wire/payload.ts'
+import { peerIdText } from '../wire/peer-id.ts'
+import { Auditor, type EntryChange } from './auditor.ts'
 import { randomFraction } from './backoff.ts'
 import {
   BEHIND,
@@ -44,7 +47,9 @@ import {
   putEntry,
   readBody,
 } from './outbox.ts'
+import { ReceiptCount } from './receipt-count.ts'
 import { Sealer } from './sealer.ts'
+import { encodeTrail, follow, type ToldStep, type TrailRow, type TrailStep, waitsFor } from './trail.ts'
 import type { SessionState } from '../session/session-state.ts'
 
 /** What is unacknowledged is published again when the friend is heard, once in this time. */
@@ -62,6 +67,10 @@ export class Delivery {
   readonly #channels = new Map<string, Channel>()
   readonly #sealer: Sealer
   readonly #inbox: Inbox
+  readonly #auditor: Auditor
+  readonly #receipts: ReceiptCount
+  /** When what waits for a friend was last published again, milliseconds. */
+  readonly #republished = new Map<string, number>()
   readonly #receiptTimers = new Map<string, Timer>()
   #gossipQueued = 0
   #sweep: Timer | undefined
@@ -70,11 +79,20 @@ export class Delivery {
   constructor(init: DeliveryInit) {
     this.#init = init
     this.#sealer = new Sealer(init)
+    this.#receipts = new ReceiptCount(init)
     this.#inbox = new Inbox(init, {
       acknowledged: (tx, channel, ids) => this.#acknowledged(tx, channel, ids),
       heard: (channel) => this.#heard(channel),
       confirmed: (channel) => this.#sealWaiting(channel),
       receiptDue: (channel) => this.#scheduleReceipt(channel),
+    })
+    this.#auditor = new Auditor({
+      ...init,
+      channels: () => this.#channels.values(),
+      addressOf: (channel, server) => this.#receipts.addressOf(channel, server),
+      change: async (channel, changes, more) => await this.#change(channel, changes, more),
+      unplaced: (channel) => this.#hurry(channel),
+      caught: (server) => this.#standingChanged(server),
     })
   }
 
@@ -91,11 +109,13 @@ export class Delivery {
       if (channel.receiptsDue.length > 0) this.#scheduleReceipt(channel)
       this.#sealWaiting(channel)
     }
+    this.#auditor.start()
     this.#scheduleSweep()
   }
 
   stop(): void {
     this.#stopped = true
+    this.#auditor.stop()
     this.#sweep?.cancel()
     for (const timer of this.#receiptTimers.values()) timer.cancel()
     this.#receiptTimers.clear()
@@ -135,8 +155,7 @@ export class Delivery {
     if (!channel) return
     deleteChannel(tx, channel)
     for (const entry of channel.entries.values()) {
-      deleteEntry(tx, friend, entry.number)
-      this.#init.handler.settled(tx, friend, entry, 'failed', 'the friendship was ended')
+      this.#settle(tx, channel, entry, 'failed', 'the friendship was ended')
     }
     for (const messageId of channel.receiptsDue) {
       tx.delete(TABLE.receiptDue, friend, this.#init.store.blind(messageId))
@@ -144,6 +163,7 @@ export class Delivery {
     for (const lane of channel.lanes) this.#closeLane(tx, channel, lane)
     tx.afterCommit(() => {
       this.#channels.delete(channel.key)
+      this.#republished.delete(channel.key)
       this.#receiptTimers.get(channel.key)?.cancel()
       this.#receiptTimers.delete(channel.key)
       // what is still under way for them finds nothing to write about
@@ -164,6 +184,26 @@ export class Delivery {
       channel.relays = relays
       for (const lane of channel.lanes) this.#consign(channel, lane)
     })
+  }
+
+  /** The relays of all friends, with how many friends read at each. */
+  relaysOfFriends(): Map<string, number> {
+    const counts = new Map<string, number>()
+    for (const { relays } of this.#channels.values()) {
+      for (const address of relays) counts.set(address, (counts.get(address) ?? 0) + 1)
+    }
+    return counts
+  }
+
+  /** A link to a server was made. */
+  storeSeen(server: Uint8Array, storeId: Uint8Array): void {
+    this.#auditor.storeSeen(server, storeId)
+  }
+
+  /** There is news of this friend: what waits for them is tried at once, and published again. */
+  encourage(friend: Uint8Array): void {
+    const channel = this.#channels.get(toHex(friend))
+    if (channel) this.#resetBackoff(channel)
   }
 
   /** The addresses of a friend's that name a server, each server once. */
@@ -191,12 +231,36 @@ export class Delivery {
     return entry && OUTBOX_STATES[entry.state]
   }
 
+  /** The way of a message that lies in the outbox, and what it waits for now; undefined when it does not lie there. */
+  trace(friend: Uint8Array, messageId: Uint8Array): { rows: TrailRow[]; waiting: ToldStep[] } | undefined {
+    const channel = this.#channels.get(toHex(friend))
+    const entry = findEntry(channel, messageId)
+    if (!channel || !entry) return undefined
+    const lane = channel.lanes.find((one) => entry.lane !== undefined && equal(one.id, entry.lane))
+    const routes = lane && this.#init.courier.status(laneName(channel, lane))
+    const isSigned = (address: string): boolean =>
+      entry.receipts.some(({ server }) => equal(server, this.#receipts.serverId(address)))
+    const at = this.#init.clock.now()
+    const waiting = waitsFor({ at, friend: idToText(channel.friend), routes, isSigned })
+    return { rows: entry.trail ?? [], waiting }
+  }
+
+  /** Address of a server in the friend's list, or of any friend's; its peer ID when nobody names it. */
+  nameOfServer(server: Uint8Array): string {
+    for (const channel of this.#channels.values()) {
+      const address = this.#receipts.addressOf(channel, server)
+      if (address !== undefined) return address
+    }
+    return peerIdText(server)
+  }
+
   /** Whether something for this friend lies neither at a relay nor was handed to anybody on gossip. */
   hasUnplaced(friend: Uint8Array): boolean {
     const channel = this.#channels.get(toHex(friend))
     if (!channel || isBehind(channel)) return false
-    const wanted = Math.min(limits.MAX_CUSTODY_RELAYS, channel.relays.length)
-    return [...channel.entries.values()].some((entry) => entry.receipts.length < wanted)
+    return [...channel.entries.values()].some(
+      (entry) => this.#receipts.counted(channel, entry) < this.#receipts.wanted(channel),
+    )
   }
 
   /** Whether there is a session that both hold and in which nothing was ever sent from here. */
@@ -286,12 +350,13 @@ export class Delivery {
       published: 0,
       receipts: [],
       reference: draft.reference(messageId),
+      trail: follow([], 'queued', { at: this.#init.clock.now() }),
     }
     const lane = sendingLane(channel)
     let envelope: Uint8Array | undefined
     if (lane) {
       const sealed = await this.#sealer.seal(tx, channel, lane, entry, encoded)
-      entry = sealed.entry
+      entry = this.#walked(sealed.entry, 'sealed')
       envelope = sealed.envelope
     }
     putEntry(tx, channel.friend, entry)
@@ -321,41 +386,63 @@ export class Delivery {
       .publish(topicOf(channel.friend, bucketBits), envelope)
       .then(async (recipients) => {
         if (recipients === 0 || this.#stopped) return
-        await this.#progress(channel, number, (entry) => ({ ...entry, published: clock.now() }))
+        const published = (entry: OutboxEntry): OutboxEntry =>
+          this.#walked({ ...entry, published: clock.now() }, 'published', { detail: `to ${recipients} peers` })
+        await this.#change(channel, new Map([[number, published]]))
       })
       .catch((error: unknown) => logger.warn('recording a publication failed', { problem: describe(error) }))
   }
 
-  /** Changes an entry that is still there, and says so when its state changed. */
-  async #progress(channel: Channel, number: number, change: (entry: OutboxEntry) => OutboxEntry): Promise<void> {
+  /** Changes entries that are still there, and says so when a state changed. */
+  async #change(
+    channel: Channel,
+    changes: ReadonlyMap<number, EntryChange>,
+    more?: (tx: Transaction) => void,
+  ): Promise<void> {
     await this.exclusively(channel.friend, async () => {
-      const old = channel.entries.get(number)
-      if (!old) return
-      const changed = change(old)
-      const entry = { ...changed, state: Math.max(old.state, this.#stateReached(channel, changed)) }
       const tx = new Transaction()
-      if (entry.type === PAYLOAD_TYPE.receipt && entry.state === OUTBOX_STATES.indexOf('custody')) {
-        deleteEntry(tx, channel.friend, number)
-        tx.afterCommit(() => channel.entries.delete(number))
-      } else {
-        putEntry(tx, channel.friend, entry)
-        tx.afterCommit(() => channel.entries.set(number, entry))
-        if (entry.state !== old.state && entry.type === PAYLOAD_TYPE.text) {
-          tx.event('state', {
-            messageId: toHex(entry.messageId),
-            state: OUTBOX_STATES[entry.state]!,
-            receipts: entry.receipts.length,
-          })
-        }
+      for (const [number, change] of changes) {
+        const old = channel.entries.get(number)
+        if (old) this.#replace(tx, channel, old, change(old))
       }
+      more?.(tx)
       await this.#init.journal.commit(tx)
     })
   }
 
-  #stateReached(channel: Channel, entry: OutboxEntry): number {
-    const wanted = Math.min(limits.MAX_CUSTODY_RELAYS, channel.relays.length)
-    if (wanted > 0 && entry.receipts.length >= wanted) return OUTBOX_STATES.indexOf('custody')
-    return entry.receipts.length > 0 || entry.published > 0 ? OUTBOX_STATES.indexOf('sent') : 0
+  #replace(tx: Transaction, channel: Channel, old: OutboxEntry, changed: OutboxEntry): void {
+    if (changed === old) return
+    const entry = { ...changed, state: Math.max(old.state, this.#receipts.stateReached(channel, changed)) }
+    if (entry.type === PAYLOAD_TYPE.receipt && entry.state === OUTBOX_STATES.indexOf('custody')) {
+      deleteEntry(tx, channel.friend, entry.number)
+      tx.afterCommit(() => channel.entries.delete(entry.number))
+      return
+    }
+    putEntry(tx, channel.friend, entry)
+    tx.afterCommit(() => channel.entries.set(entry.number, entry))
+    if (entry.state === old.state || entry.type !== PAYLOAD_TYPE.text) return
+    tx.event('state', {
+      messageId: toHex(entry.messageId),
+      state: OUTBOX_STATES[entry.state]!,
+      receipts: this.#receipts.counted(channel, entry),
+    })
+  }
+
+  #walked(entry: OutboxEntry, step: TrailStep, what: Omit<TrailRow, 'step' | 'at'> = {}): OutboxEntry {
+    return { ...entry, trail: follow(entry.trail ?? [], step, { at: this.#init.clock.now(), ...what }) }
+  }
+
+  /** Takes a message out of the outbox, with how it ended. */
+  #settle(
+    tx: Transaction,
+    channel: Channel,
+    entry: OutboxEntry,
+    state: 'delivered' | 'expired' | 'failed',
+    reason?: string,
+  ): void {
+    deleteEntry(tx, channel.friend, entry.number)
+    const { trail } = this.#walked(entry, state, reason === undefined ? {} : { detail: reason })
+    this.#init.handler.settled(tx, channel.friend, { ...entry, trail: encodeTrail(trail!) }, state, reason)
   }
 
   /**
@@ -369,17 +456,21 @@ export class Delivery {
         const isSealed = lane !== undefined && channel.lanes.some((known) => equal(known.id, lane) && !known.behind)
         const sending = sendingLane(channel)
         const isBetter = sending?.session.confirmed === 1 && lane !== undefined && !equal(sending.id, lane)
-        if (!isSealed || isBetter || this.#isDead(entry)) await this.#sealAgain(channel, entry)
+        if (!isSealed || isBetter || this.#isDead(entry)) {
+          await this.#sealAgain(channel, entry, isSealed && isBetter ? 'in a session that the friend holds' : undefined)
+        }
       }
     }).catch((error: unknown) => this.#init.logger.warn('sealing failed', { problem: describe(error) }))
   }
 
-  async #sealAgain(channel: Channel, old: OutboxEntry): Promise<void> {
+  async #sealAgain(channel: Channel, old: OutboxEntry, why?: string): Promise<void> {
     const lane = sendingLane(channel)
     const body = await readBody(this.#init.store, channel.friend, old.number)
     if (!lane || !body || this.#stopped) return
     const tx = new Transaction()
-    const { entry, envelope } = await this.#sealer.seal(tx, channel, lane, { ...old, receipts: [] }, body.payload)
+    const sealed = await this.#sealer.seal(tx, channel, lane, { ...old, receipts: [] }, body.payload)
+    const { envelope } = sealed
+    const entry = this.#walked(sealed.entry, 'sealed', why === undefined ? {} : { detail: why })
     putEntry(tx, channel.friend, entry)
     putBody(tx, channel.friend, entry.number, body.payload, envelope)
     tx.afterCommit(() => channel.entries.set(entry.number, entry))
@@ -394,8 +485,7 @@ export class Delivery {
     for (const id of ids) {
       const entry = findEntry(channel, id)
       if (!entry) continue
-      deleteEntry(tx, channel.friend, entry.number)
-      this.#init.handler.settled(tx, channel.friend, entry, 'delivered')
+      this.#settle(tx, channel, entry, 'delivered')
       tx.afterCommit(() => {
         channel.entries.delete(entry.number)
         // the friend reads: where a mailbox was full there is room again
@@ -482,14 +572,23 @@ export class Delivery {
   /** Something authentic came: the friend is there, so what waits is worth another try now. */
   #heard(channel: Channel): void {
     const now = this.#init.clock.now()
-    const wasOnline = this.isOnline(channel.friend)
     channel.lastHeard = now
-    if (wasOnline || isBehind(channel)) return
+    if (isBehind(channel)) return
+    if (channel.entries.size > 0) this.#resetBackoff(channel)
+  }
+
+  /** What waits for this friend is put at once, and published again if that was not done lately. */
+  #resetBackoff(channel: Channel): void {
     this.#hurry(channel)
-    for (const entry of channel.entries.values()) {
-      if (entry.published === 0 || now - entry.published < REPUBLISH_MS) continue
-      readBody(this.#init.store, channel.friend, entry.number)
-        .then((body) => body?.envelope && this.#publish(channel, entry.number, body.envelope))
+    const now = this.#init.clock.now()
+    if (now - (this.#republished.get(channel.key) ?? 0) < REPUBLISH_MS) return
+    this.#republished.set(channel.key, now)
+    const due = [...channel.entries.values()].filter(
+      ({ created, published }) => now - Math.max(published, created * 1000) >= REPUBLISH_MS,
+    )
+    for (const { number } of due.slice(0, limits.MAX_REPUBLISHED)) {
+      readBody(this.#init.store, channel.friend, number)
+        .then((body) => body?.envelope && this.#publish(channel, number, body.envelope))
         .catch((error: unknown) => this.#init.logger.warn('publishing again failed', { problem: describe(error) }))
     }
   }
@@ -525,7 +624,7 @@ export class Delivery {
     this.#init.courier.set({
       name: laneName(channel, lane),
       kind: KIND.friend,
-      servers: channel.relays.slice(0, limits.MAX_CUSTODY_RELAYS),
+      servers: this.#init.standing.choose(channel.relays, limits.MAX_CUSTODY_RELAYS),
       keysAt: (server) => friendMailbox(lane.mailboxOut, server),
       pending: async (server, limit) => {
         if (lane.behind !== BEHIND.no) return []
@@ -539,8 +638,12 @@ export class Delivery {
           waiting.slice(0, limit).map(async (entry) => {
             const body = await readBody(this.#init.store, channel.friend, entry.number)
             if (!body?.envelope) return undefined
-            const stored = (at: Uint8Array, receipt: Uint8Array) => this.#stored(channel, entry, at, receipt)
-            return { bytes: body.envelope, expires: entry.expiryDay! * DAY, stored }
+            return {
+              bytes: body.envelope,
+              expires: entry.expiryDay! * DAY,
+              stored: (at: Uint8Array, receipt: Uint8Array) => this.#stored(channel, entry, at, receipt),
+              refused: (at: Uint8Array, why: string, until: number) => this.#refused(channel, entry, at, why, until),
+            }
           }),
         )
         return parcels.filter((parcel) => parcel !== undefined)
@@ -551,14 +654,34 @@ export class Delivery {
   /** A server signed for the envelope that `put` names. */
   async #stored(channel: Channel, put: OutboxEntry, server: Uint8Array, receipt: Uint8Array): Promise<void> {
     // relays that left the friend's list stop counting
-    const current = channel.relays.map((address) => this.#init.network.serverId(address))
-    await this.#progress(channel, put.number, (entry) => {
-      if (!isSameEnvelope(entry, put) || !current.some((id) => equal(id, server))) return entry
+    if (this.#receipts.addressOf(channel, server) === undefined) return
+    const stored = (entry: OutboxEntry): OutboxEntry => {
+      if (!isSameEnvelope(entry, put)) return entry
       const others = entry.receipts.filter(
-        (known) => !equal(known.server, server) && current.some((id) => equal(id, known.server)),
+        (known) => !equal(known.server, server) && this.#receipts.addressOf(channel, known.server) !== undefined,
       )
-      return { ...entry, receipts: [...others, { server, receipt }] }
-    })
+      const isFetched = receipt.length === 0
+      if (isFetched)
+        return this.#walked({ ...entry, receipts: [...others, { server, receipt }] }, 'fetched', { server })
+      const { row, stored: hour, expires } = this.#auditor.plan(server, receipt)
+      const what = { server, stored: hour * 1000, until: expires * 1000 }
+      return this.#walked({ ...entry, receipts: [...others, row] }, 'receipt', what)
+    }
+    await this.#change(channel, new Map([[put.number, stored]]))
+  }
+
+  async #refused(channel: Channel, put: OutboxEntry, server: Uint8Array, why: string, until: number): Promise<void> {
+    const refused = (entry: OutboxEntry): OutboxEntry => this.#walked(entry, 'refused', { server, detail: why, until })
+    await this.#change(channel, new Map([[put.number, refused]]))
+  }
+
+  /** Servers were caught, lost or found: everything is put at those that are the best now. */
+  #standingChanged(server: Uint8Array): void {
+    for (const channel of this.#channels.values()) {
+      if (this.#receipts.addressOf(channel, server) === undefined) continue
+      for (const lane of channel.lanes) this.#consign(channel, lane)
+    }
+    this.#init.standingChanged(server)
   }
 
   // ---- expiry ----
@@ -574,6 +697,9 @@ export class Delivery {
           this.#init.logger.warn('sweeping failed', { problem: describe(error) }),
         )
       }
+      this.#noteServers().catch((error: unknown) =>
+        this.#init.logger.warn('sweeping failed', { problem: describe(error) }),
+      )
       this.#inbox
         .sweep()
         .catch((error: unknown) => this.#init.logger.warn('sweeping failed', { problem: describe(error) }))
@@ -588,8 +714,7 @@ export class Delivery {
       for (const entry of channel.entries.values()) {
         if (entry.expires <= now) {
           const tx = new Transaction()
-          deleteEntry(tx, channel.friend, entry.number)
-          this.#init.handler.settled(tx, channel.friend, entry, 'expired', 'it was not acknowledged in its lifetime')
+          this.#settle(tx, channel, entry, 'expired', 'it was not acknowledged in its lifetime')
           tx.afterCommit(() => channel.entries.delete(entry.number))
           await this.#init.journal.commit(tx)
         } else if (isOldReceipt(entry, now)) {
@@ -598,10 +723,21 @@ export class Delivery {
           tx.afterCommit(() => channel.entries.delete(entry.number))
           await this.#init.journal.commit(tx)
         } else if (this.#isDead(entry)) {
-          await this.#sealAgain(channel, entry)
+          await this.#sealAgain(channel, entry, 'the envelope expired unacknowledged')
         }
       }
     })
+  }
+
+  /** Each hour: which servers that are needed now are away, although others are not. */
+  async #noteServers(): Promise<void> {
+    const inUse = this.#init.pool.inUse()
+    const isOnline = inUse.some(({ connected }) => connected) || this.#init.network.peerCount() > 0
+    for (const { address, connected } of inUse) {
+      if (!connected && !isOnline) continue
+      const server = this.#receipts.serverId(address)
+      if (await this.#init.standing.note(server, connected)) this.#standingChanged(server)
+    }
   }
 }
 

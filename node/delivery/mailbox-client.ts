@@ -35,6 +35,7 @@ import {
 
 export type {
   ClaimResult,
+  CopyState,
   PutResult,
   ReadResult,
   RecordResult,

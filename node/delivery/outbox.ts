@@ -8,10 +8,23 @@ import { type Store, TABLE } from '../ports.ts'
 import { peerIdBytes } from '../wire/records.ts'
 import { bytes, bytesBetween, decode, encode, type Infer, list, optional, struct, uint } from '../wire/schema.ts'
 import type { Transaction } from './journal.ts'
+import { MAX_TRAIL_BYTES, trailRows } from './trail.ts'
 
 /** The states in which a message lies in the outbox; what left it is `delivered`, `expired` or `failed`. */
 export const OUTBOX_STATES = ['queued', 'sent', 'custody'] as const
 export type OutboxState = (typeof OUTBOX_STATES)[number]
+
+/** What a server signed for an envelope, and how that is audited. */
+const receiptRow = struct({
+  server: [1, peerIdBytes],
+  /** Encoded `signedBody`; empty when the reader has it already, as its own signature showed. */
+  receipt: [2, bytesBetween(0, 600)],
+  /** Seconds: when the server is asked next; absent where nothing is to be asked, or nothing was yet. */
+  next: [3, optional(uint())],
+  /** How often it was asked. */
+  audits: [4, optional(uint())],
+})
+export type ReceiptRow = Infer<typeof receiptRow>
 
 const entryRow = struct({
   messageId: [1, bytes(16)],
@@ -30,9 +43,11 @@ const entryRow = struct({
   /** Milliseconds of the last publication, 0 before the first. */
   published: [10, uint()],
   /** Servers that signed for it. */
-  receipts: [11, list(struct({ server: [1, peerIdBytes], receipt: [2, bytesBetween(0, 600)] }), limits.MAX_RELAYS)],
+  receipts: [11, list(receiptRow, limits.MAX_RELAYS)],
   /** The handler's own note, handed back when the message leaves the outbox. */
   reference: [12, bytesBetween(0, 64)],
+  /** Its way so far. */
+  trail: [13, optional(trailRows)],
 })
 export type EntryRow = Infer<typeof entryRow>
 
@@ -48,6 +63,7 @@ export interface OutboxEntry extends EntryRow {
   number: number
 }
 
+const MAX_ENTRY_BYTES = 8000 + MAX_TRAIL_BYTES
 const META = u8(0)
 const BODY = u8(1)
 
@@ -84,5 +100,8 @@ export async function readBody(
 /** All entries of a friend, oldest first. */
 export async function loadEntries(store: Store, friend: Uint8Array): Promise<OutboxEntry[]> {
   const rows = await store.list({ table: TABLE.outbox, scope: friend, from: META, to: BODY, limit: 100_000 })
-  return rows.map(({ position, value }) => ({ number: readUint(position, 1, 8), ...decode(entryRow, value, 20_000) }))
+  return rows.map(({ position, value }) => ({
+    number: readUint(position, 1, 8),
+    ...decode(entryRow, value, MAX_ENTRY_BYTES),
+  }))
 }

@@ -34,6 +34,8 @@ export interface ServerPoolInit {
   logger: Logger
   /** A server's protocol time, in seconds, when it said HELLO; whether it is believed is not decided here. */
   onTime: (address: string, seconds: number) => void
+  /** A link to a server is up. */
+  onServer: (server: ConnectedServer) => void
 }
 
 interface Entry {
@@ -117,6 +119,14 @@ export class ServerPool {
     return { connected: entry?.connected !== undefined, problem: entry?.problem }
   }
 
+  /** The servers that somebody needs a link to now. */
+  inUse(): { address: string; connected: boolean }[] {
+    return [...this.#entries.values()].map(({ address, connected }) => ({
+      address,
+      connected: connected !== undefined,
+    }))
+  }
+
   /** The living link, if there is one. */
   connected(address: string): ConnectedServer | undefined {
     return this.#entries.get(address)?.connected
@@ -178,6 +188,7 @@ export class ServerPool {
         this.#retryLater(entry)
       })
       this.#greetLater(entry, connected)
+      this.#init.onServer(connected)
       logger.info('server connected', { server: toHex(link.peerId).slice(-8) })
       // somebody who joins in one of these calls is told by `use`
       const users = Array.from(entry.users)

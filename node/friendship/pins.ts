@@ -72,6 +72,7 @@ export class Pins {
         }
       })
       directory.pin(id, found.identity.head, found.identity.bytes)
+      delivery.encourage(id)
     })
   }
 }

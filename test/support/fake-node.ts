@@ -18,12 +18,15 @@ import {
   type DeliveryState,
   type HistoryEntry,
   type InviteView,
+  type MessageTrace,
   type NodeEvent,
   type NodeService,
   type NodeStatus,
   type Problem,
   type RelayCounters,
+  type RelayProof,
   type RequestView,
+  type TraceStep,
 } from '../../node/api/service.ts'
 import { StoreError, UsageError } from '../../node/errors.ts'
 
@@ -47,6 +50,8 @@ export class FakeNode implements NodeService {
   reaches: DeliveryState = 'custody'
   /** Thrown by the next `add`. */
   addError: Error | undefined
+  /** What `trace` answers. */
+  steps: TraceStep[] = []
   /** Resolves the calls of `waitForState`; without it they answer at once. */
   waiting: Promise<void> | undefined
   /** Calls of `eventsSince`. */
@@ -113,6 +118,10 @@ export class FakeNode implements NodeService {
 
   async trustHome(): Promise<void> {
     this.trusted += 1
+  }
+
+  async relayProofs(): Promise<RelayProof[]> {
+    return [{ peerId: '12D3relay', provenAt: FAKE_NOW, proof: 'aa00' }]
   }
 
   async relayCounters(): Promise<RelayCounters> {
@@ -195,6 +204,12 @@ export class FakeNode implements NodeService {
     // A real node would wait; this one knows that nothing more will come.
     void state
     return message.state
+  }
+
+  async trace(messageId: string): Promise<MessageTrace> {
+    const message = this.messages.find((each) => each.messageId === messageId)
+    if (message === undefined) throw new UsageError('UNKNOWN_MESSAGE', 'no such message')
+    return { messageId, state: message.state, steps: this.steps }
   }
 
   async history(options: { who: string; limit: number; before?: string; search?: string }): Promise<HistoryEntry[]> {

@@ -2,7 +2,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import { expect } from 'chai'
 import { UsageError } from '../../../node/errors.ts'
-import { BOB, SAFETY_NUMBER } from '../../support/fake-node.ts'
+import { BOB, FAKE_NOW, SAFETY_NUMBER } from '../../support/fake-node.ts'
 import { Shell } from '../../support/shell.ts'
 import { temporaryDirectories } from '../../support/temporary-directories.ts'
 
@@ -123,6 +123,58 @@ describe('kith among friends', () => {
     shell.node.reaches = 'queued'
     const queued = await shell.run('send bob later')
     expect(queued).to.include({ status: 0, stdout: '◌ queued  kept here for bob; nobody could take it yet\n' })
+  })
+
+  it('traces a message, for people and for scripts', async () => {
+    await shell.run('send bob hello')
+    const relay = '/ip4/192.0.2.1/tcp/4301/p2p/12D3relay'
+    const until = FAKE_NOW + 86_400_000
+    shell.node.steps = [
+      { step: 'queued', at: FAKE_NOW, by: 'me', detail: '' },
+      { step: 'receipt', at: FAKE_NOW, by: relay, detail: '', storedAt: FAKE_NOW, until },
+      { step: 'waiting', at: FAKE_NOW, by: BOB, detail: 'forged\n\u001b[31mline' },
+    ]
+    const { json } = await shell.run('trace m1 --json')
+    const at = '2026-11-21T09:56:00.000Z'
+    expect(json).to.deep.equal([
+      {
+        v: 1,
+        messageId: 'm1',
+        state: 'custody',
+        steps: [
+          { step: 'queued', at, by: 'me', detail: '' },
+          { step: 'receipt', at, by: relay, detail: '', storedAt: at, until: '2026-11-22T09:56:00.000Z' },
+          { step: 'waiting', at, by: BOB, detail: 'forged\n\u001b[31mline' },
+        ],
+      },
+    ])
+    const { stdout } = await shell.run('trace m1')
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines).to.have.lengthOf(4)
+    expect(lines[0]).to.equal('✓ custody')
+    expect(lines[2]).to.match(/ receipt +\/ip4\/.*: signed in the hour of .*, until 2026-11-2/)
+    expect(lines[3]).to.match(/ waiting +bob: forged.*line$/)
+    expect(stdout).to.not.include('\u001b[31m')
+    const unknown = await shell.run('trace nothing')
+    expect([unknown.status, unknown.stderr.split('\n')[0]]).to.deep.equal([1, 'kith: no such message'])
+  })
+
+  it('tells what is wrong, and what became of relays', async () => {
+    shell.node.problems.push({
+      code: 'RELAY_DROPPED_MAIL',
+      message: 'the relay 12D3 dropped mail',
+      hint: 'take another',
+    })
+    const up = shell.start('up')
+    await up.lines(1)
+    const { stdout } = await shell.run('status')
+    expect(stdout).to.include('wrong  the relay 12D3 dropped mail\n       take another\n')
+    expect((await shell.run('status --json')).json[0]!.problems).to.have.lengthOf(1)
+    shell.node.emit('relay', { peerId: '12D3KooWabcdefgh', state: 'caught' })
+    const told = await up.lines(3)
+    expect(told.join('\n')).to.match(/relay abcdefgh: it dropped mail that it had signed for/)
+    up.stop('SIGTERM')
+    await up.done
   })
 
   it('reads the message from standard input', async () => {

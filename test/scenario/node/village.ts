@@ -369,16 +369,18 @@ function storeOf(
 /**
  * Relays with this show every frame that comes to them, and may answer something else.
  * @param answered what goes back in place of the true answer
+ * @param refused what goes back at once, and nothing is done
  */
 export function tapFrames(
   look: (verb: number, args: Uint8Array) => void,
   answered: (verb: number, answer: Uint8Array) => Uint8Array = (_, answer) => answer,
+  refused: (verb: number) => Uint8Array | undefined = () => undefined,
 ): Hooks<KithRelay> {
   const tapped = (server: LinkServer): LinkServer => ({
     async handle(frame) {
       const { verb, args } = decode(wire.request, frame, MAX_FRAME_BYTES)
       look(verb, args)
-      return answered(verb, await server.handle(frame))
+      return refused(verb) ?? answered(verb, await server.handle(frame))
     },
     close: () => server.close(),
   })
