@@ -99,6 +99,13 @@ export const MAX_LIVE_INVITES = 64
 export const MIN_INVITE_SECONDS = 60
 export const MAX_FRIENDS = 1000
 export const MAX_UNACKNOWLEDGED_PER_FRIEND = 1000
+/** The secret of a mailbox is replaced when it is this old, or the friend has written so much since it was made (3). */
+export const MAILBOX_LIFE_DAYS = 28
+export const MAILBOX_MESSAGES = 1000
+/** Mailboxes that are read of one friend, those included that only run dry; none is replaced above that. */
+export const MAX_MAILBOXES_PER_FRIEND = 8
+/** Mailboxes that were written before the present one, whose relays are still asked what became of the mail in them. */
+export const MAX_FORMER_MAILBOXES = 3
 /** Unacknowledged messages that are published again when a friend is heard after a silence; the relays hold the rest. */
 export const MAX_REPUBLISHED = 64
 /** Steps that are kept of the way of one message; above, the middle gives way. */

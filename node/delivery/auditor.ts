@@ -6,6 +6,7 @@
 import { equal, toHex } from '../crypto/bytes.ts'
 import { describe, PeerError } from '../errors.ts'
 import * as limits from '../limits.ts'
+import { writtenSecrets } from '../mailbox/generations.ts'
 import { friendMailbox } from '../mailbox/keys.ts'
 import type { Clock, Logger, Random, Timer } from '../ports.ts'
 import { putReceipt, type PutReceipt, signedBody } from '../wire/commands.ts'
@@ -207,14 +208,14 @@ export class Auditor {
   }
 
   async #ask(server: ConnectedServer, { channel, address, questions }: Inquiry): Promise<void> {
-    // the reader's key, for its own words: of whichever session's mailbox this is
-    const mailbox = channel.lanes
-      .map((lane) => friendMailbox(lane.mailboxOut, server.peerId))
+    // the reader's key, for its own words: of whichever mailbox this is
+    const mailbox = writtenSecrets(channel.mailboxes)
+      .map((secret) => friendMailbox(secret, server.peerId))
       .find((one) => equal(one.address, address))
     for (let i = 0; i < questions.length; i += limits.MAX_STAT_CIDS) {
       const part = questions.slice(i, i + limits.MAX_STAT_CIDS)
       if (!mailbox) {
-        // of a session that is gone; what was in it is sealed anew
+        // of one that is long out of use; what is in it is sealed anew when it expires
         await this.#apply(channel, part, (question) => this.#held(question, 0))
         continue
       }

@@ -1,8 +1,16 @@
 /**
- * What delivery knows of one friend: the sessions that mail is sealed and opened in (each with its mailbox secrets and its
- * tags, here called a lane), the friend's relays, and the messages on their way. No name and no state of the friendship.
+ * What delivery knows of one friend: the sessions that mail is sealed and opened in (each with its tags, here called a
+ * lane), the mailboxes of both directions, the friend's relays, and the messages on their way. No name and no state of the
+ * friendship.
  */
 import { concat, toHex, utf8 } from '../crypto/bytes.ts'
+import {
+  decodeMailboxes,
+  encodeMailboxes,
+  type Mailboxes,
+  NO_MAILBOXES,
+  openedSession,
+} from '../mailbox/generations.ts'
 import { tagKey, TagWindow } from '../mailbox/tags.ts'
 import { type Store, TABLE } from '../ports.ts'
 import { compareSessions, decodeSession, encodeSession, type SessionState } from '../session/session-state.ts'
@@ -19,7 +27,7 @@ export interface LaneSecrets {
   reachIn: Uint8Array
 }
 
-/** One session with a friend and the mailboxes that belong to it. */
+/** One session with a friend. */
 export interface Lane extends LaneSecrets {
   /** First 8 bytes of th1. */
   id: Uint8Array
@@ -46,6 +54,7 @@ export interface Channel {
   relays: string[]
   /** In the order of PROTOCOL 7: highest rekey number first, then lowest th1. */
   lanes: Lane[]
+  mailboxes: Mailboxes
   /** By number, oldest first. */
   entries: Map<number, OutboxEntry>
   nextNumber: number
@@ -70,6 +79,7 @@ const laneRow = struct({
 })
 
 const CHANNEL = utf8('c')
+const MAILBOXES = utf8('b')
 const LANE = utf8('l')
 const AFTER_LANES = utf8('m')
 const LANE_ID_BYTES = 8
@@ -92,6 +102,7 @@ export function newChannel(friend: Uint8Array): Channel {
     key: toHex(friend),
     relays: [],
     lanes: [],
+    mailboxes: NO_MAILBOXES,
     entries: new Map(),
     nextNumber: 1,
     receiptsDue: [],
@@ -119,6 +130,20 @@ export function putChannel(tx: Transaction, friend: Uint8Array, friendRelays: st
   tx.put(TABLE.session, friend, CHANNEL, encode(channelRow, { relays: friendRelays }))
 }
 
+export function putMailboxes(tx: Transaction, friend: Uint8Array, mailboxes: Mailboxes): void {
+  tx.put(TABLE.session, friend, MAILBOXES, encodeMailboxes(mailboxes))
+}
+
+/** Messages of the friend's that opened in the sessions that are known. */
+export function heardOf(lanes: readonly Lane[]): number {
+  return lanes.reduce((sum, { session }) => sum + session.openedSerial, 0)
+}
+
+/** A lane's secrets as what a handshake brings to the mailboxes. */
+export function handshakeOf({ session, id, mailboxIn, mailboxOut }: Lane) {
+  return { rekey: session.rekey, session: id, mailboxIn, mailboxOut, held: session.confirmed === 1 }
+}
+
 /** What of a lane moves with each message. */
 export type LaneProgress = Pick<Lane, 'session' | 'tagCounter' | 'behind'> & { highestTag: number }
 
@@ -139,6 +164,7 @@ export function putLane(tx: Transaction, friend: Uint8Array, lane: Lane, progres
 
 export function deleteChannel(tx: Transaction, channel: Channel): void {
   tx.delete(TABLE.session, channel.friend, CHANNEL)
+  tx.delete(TABLE.session, channel.friend, MAILBOXES)
   for (const lane of channel.lanes) deleteLane(tx, channel.friend, lane)
 }
 
@@ -157,6 +183,8 @@ export async function loadChannel(store: Store, friend: Uint8Array): Promise<Cha
     channel.lanes.push({ ...newLane(decodeSession(session), secrets, tagCounter, nextTag - 1), behind })
   }
   channel.lanes.sort(laneOrder)
+  const mailboxes = await store.get({ table: TABLE.session, scope: friend, position: MAILBOXES })
+  channel.mailboxes = mailboxes ? decodeMailboxes(mailboxes) : mailboxesOf(channel.lanes)
   for (const entry of await loadEntries(store, friend)) {
     channel.entries.set(entry.number, entry)
     channel.nextNumber = entry.number + 1
@@ -164,4 +192,10 @@ export async function loadChannel(store: Store, friend: Uint8Array): Promise<Cha
   const due = await store.list({ table: TABLE.receiptDue, scope: friend, limit: 10_000 })
   channel.receiptsDue = due.map(({ value }) => value)
   return channel
+}
+
+/** A home that was written before mailboxes were replaced has those of its sessions. */
+function mailboxesOf(lanes: readonly Lane[]): Mailboxes {
+  const at = { now: 0, heard: 0 }
+  return lanes.reduce((known, lane) => openedSession(known, handshakeOf(lane), at), NO_MAILBOXES)
 }

@@ -50,6 +50,8 @@ export interface Consignment {
   keysAt(server: Uint8Array): { writer: Ed25519KeyPair; reader: Ed25519KeyPair; copyKey: Uint8Array }
   /** What this server has not signed for, oldest first, at most `limit`. */
   pending(server: Uint8Array, limit: number): Promise<Parcel[]>
+  /** The reader gave the mailbox up at this server; resolves when that is on the disk. */
+  released?(server: Uint8Array): Promise<void>
 }
 
 export interface CourierInit {
@@ -242,6 +244,7 @@ class Route {
     }
     this.#problem = REFUSALS[result.status] ?? `the relay answers ${result.status}`
     if (result.status === 'full' || result.status === 'busy') return this.#wait(result.retryAfterSeconds)
+    if (result.status === 'released') await this.#consignment.released?.(server.peerId)
     this.#init.logger.debug('put refused', { status: result.status })
     return result.status === 'unclaimed' ? this.#backoff.next() : REFUSED_MS
   }

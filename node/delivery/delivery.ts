@@ -11,11 +11,20 @@ import { describe, UsageError } from '../errors.ts'
 import { idToText } from '../identity/root.ts'
 import * as limits from '../limits.ts'
 import { topicOf } from '../mailbox/buckets.ts'
-import { friendMailbox, KIND } from '../mailbox/keys.ts'
+import {
+  isReplacementDue,
+  newestOf,
+  openedSession,
+  type ReadMailbox,
+  replaceSecret,
+  retireMailboxes,
+} from '../mailbox/generations.ts'
 import { TABLE, type Timer } from '../ports.ts'
 import { type Envelope } from '../wire/envelope.ts'
-import { PAYLOAD_TYPE } from '../wire/payload.ts'
+import { putReceipt, signedBody } from '../wire/commands.ts'
+import { mailboxUpdateBody, PAYLOAD_TYPE } from '../wire/payload.ts'
 import { peerIdText } from '../wire/peer-id.ts'
+import { decode, encode } from '../wire/schema.ts'
 import { Auditor, type EntryChange } from './auditor.ts'
 import { randomFraction } from './backoff.ts'
 import {
@@ -23,8 +32,9 @@ import {
   type Channel,
   deleteChannel,
   deleteLane,
+  handshakeOf,
+  heardOf,
   isBehind,
-  type Lane,
   type LaneSecrets,
   laneOrder,
   loadChannel,
@@ -34,9 +44,12 @@ import {
   putLane,
   sendingLane,
 } from './channel.ts'
+import { ChannelMailboxes } from './channel-mailboxes.ts'
 import type { DeliveryInit, Draft } from './contract.ts'
 import { Inbox, type InboundMail } from './inbox.ts'
+import type { Parcel } from './courier.ts'
 import { Transaction } from './journal.ts'
+import type { Mail } from './mail-reader.ts'
 import { KeyedQueue } from '../keyed-queue.ts'
 import {
   deleteEntry,
@@ -60,6 +73,10 @@ const MAX_WAITING_RECEIPTS = 32
 /** A friend of whom something authentic came within this time is called online. */
 const ONLINE_MS = 300_000
 const DAY = 86_400
+/** Seconds: an update of a mailbox is sealed again until the friend has it, like a text. */
+const UPDATE_LIFETIME = 365 * DAY
+/** What has run dry while this node was away is given up when there was time to hear from the relays. */
+const RETIRE_MS = 60_000
 
 export class Delivery {
   readonly #init: DeliveryInit
@@ -67,6 +84,7 @@ export class Delivery {
   readonly #channels = new Map<string, Channel>()
   readonly #sealer: Sealer
   readonly #inbox: Inbox
+  readonly #mailboxes: ChannelMailboxes
   readonly #auditor: Auditor
   readonly #receipts: ReceiptCount
   /** When what waits for a friend was last published again, milliseconds. */
@@ -74,6 +92,7 @@ export class Delivery {
   readonly #receiptTimers = new Map<string, Timer>()
   #gossipQueued = 0
   #sweep: Timer | undefined
+  #retirement: Timer | undefined
   #stopped = false
 
   constructor(init: DeliveryInit) {
@@ -82,16 +101,25 @@ export class Delivery {
     this.#receipts = new ReceiptCount(init)
     this.#inbox = new Inbox(init, {
       acknowledged: (tx, channel, ids) => this.#acknowledged(tx, channel, ids),
+      mailboxes: (tx, channel, after) => this.#mailboxes.change(tx, channel, after),
       heard: (channel) => this.#heard(channel),
       confirmed: (channel) => this.#sealWaiting(channel),
       receiptDue: (channel) => this.#scheduleReceipt(channel),
+    })
+    this.#mailboxes = new ChannelMailboxes({
+      reader: init.reader,
+      courier: init.courier,
+      standing: init.standing,
+      receive: async (channel, box, mail) => await this.#receiveCopies(channel, box, mail),
+      pending: async (channel, server, limit) => await this.#pending(channel, server, limit),
+      released: async (channel, server, address) => await this.#released(channel, server, address),
     })
     this.#auditor = new Auditor({
       ...init,
       channels: () => this.#channels.values(),
       addressOf: (channel, server) => this.#receipts.addressOf(channel, server),
       change: async (channel, changes, more) => await this.#change(channel, changes, more),
-      unplaced: (channel) => this.#hurry(channel),
+      unplaced: (channel) => init.courier.hurry(channel.key),
       caught: (server) => this.#standingChanged(server),
     })
   }
@@ -105,11 +133,14 @@ export class Delivery {
       const channel = await loadChannel(this.#init.store, friend)
       if (isHomeChanged) await this.#setBehind(channel, BEHIND.no, BEHIND.home)
       this.#channels.set(channel.key, channel)
-      for (const lane of channel.lanes) this.#openLane(channel, lane)
+      this.#mailboxes.open(channel)
       if (channel.receiptsDue.length > 0) this.#scheduleReceipt(channel)
       this.#sealWaiting(channel)
     }
     this.#auditor.start()
+    this.#retirement = this.#init.clock.after(RETIRE_MS, () => {
+      for (const channel of this.#channels.values()) this.#retire(channel)
+    })
     this.#scheduleSweep()
   }
 
@@ -117,6 +148,7 @@ export class Delivery {
     this.#stopped = true
     this.#auditor.stop()
     this.#sweep?.cancel()
+    this.#retirement?.cancel()
     for (const timer of this.#receiptTimers.values()) timer.cancel()
     this.#receiptTimers.clear()
   }
@@ -135,18 +167,18 @@ export class Delivery {
     putLane(tx, friend, lane, { ...lane, highestTag: -1 })
     const channel = this.#channels.get(toHex(friend)) ?? newChannel(friend)
     const lanes = [...channel.lanes, lane].toSorted(laneOrder)
-    for (const old of lanes.slice(limits.MAX_SESSIONS_PER_FRIEND)) {
-      deleteLane(tx, friend, old)
-      this.#closeLane(tx, channel, old)
-    }
+    for (const old of lanes.splice(limits.MAX_SESSIONS_PER_FRIEND)) deleteLane(tx, friend, old)
     tx.afterCommit(() => {
       this.#channels.set(channel.key, channel)
       channel.relays = relays
       channel.lanes = lanes
-      lanes.splice(limits.MAX_SESSIONS_PER_FRIEND)
-      for (const known of channel.lanes) this.#openLane(channel, known)
-      this.#sealWaiting(channel)
+      this.#mailboxes.consign(channel)
     })
+    const mailboxes = openedSession(channel.mailboxes, handshakeOf(lane), this.#moment(channel))
+    // an update that is still on its way may stand below what the session brings
+    if (newestOf(mailboxes) !== newestOf(channel.mailboxes)) this.#strikeUpdates(tx, channel)
+    this.#mailboxes.change(tx, channel, mailboxes)
+    tx.afterCommit(() => this.#sealWaiting(channel))
   }
 
   /** Ends everything with a friend: sessions, mailboxes (given up at the relays) and what was on its way. */
@@ -160,7 +192,7 @@ export class Delivery {
     for (const messageId of channel.receiptsDue) {
       tx.delete(TABLE.receiptDue, friend, this.#init.store.blind(messageId))
     }
-    for (const lane of channel.lanes) this.#closeLane(tx, channel, lane)
+    this.#mailboxes.close(tx, channel)
     tx.afterCommit(() => {
       this.#channels.delete(channel.key)
       this.#republished.delete(channel.key)
@@ -182,7 +214,7 @@ export class Delivery {
     putChannel(tx, friend, relays)
     tx.afterCommit(() => {
       channel.relays = relays
-      for (const lane of channel.lanes) this.#consign(channel, lane)
+      this.#mailboxes.consign(channel)
     })
   }
 
@@ -236,8 +268,7 @@ export class Delivery {
     const channel = this.#channels.get(toHex(friend))
     const entry = findEntry(channel, messageId)
     if (!channel || !entry) return undefined
-    const lane = channel.lanes.find((one) => entry.lane !== undefined && equal(one.id, entry.lane))
-    const routes = lane && this.#init.courier.status(laneName(channel, lane))
+    const routes = entry.lane && this.#init.courier.status(channel.key)
     const isSigned = (address: string): boolean =>
       entry.receipts.some(({ server }) => equal(server, this.#receipts.serverId(address)))
     const at = this.#init.clock.now()
@@ -283,7 +314,7 @@ export class Delivery {
     for (const channel of this.#channels.values()) {
       await this.exclusively(channel.friend, async () => await this.#setBehind(channel, BEHIND.home, BEHIND.no))
       this.#sealWaiting(channel)
-      this.#hurry(channel)
+      this.#init.courier.hurry(channel.key)
       if (channel.receiptsDue.length > 0) this.#scheduleReceipt(channel)
     }
   }
@@ -369,12 +400,12 @@ export class Delivery {
       channel.receiptsDue = channel.receiptsDue.filter((id) => !gone.has(toHex(id)))
     })
     await journal.commit(tx)
-    if (lane && envelope) this.#handOver(channel, lane, entry, envelope)
+    if (envelope) this.#handOver(channel, entry, envelope)
     return { messageId }
   }
 
-  #handOver(channel: Channel, lane: Lane, entry: OutboxEntry, envelope: Uint8Array): void {
-    this.#init.courier.nudge(laneName(channel, lane))
+  #handOver(channel: Channel, entry: OutboxEntry, envelope: Uint8Array): void {
+    this.#init.courier.nudge(channel.key)
     this.#publish(channel, entry.number, envelope)
   }
 
@@ -475,9 +506,9 @@ export class Delivery {
     putBody(tx, channel.friend, entry.number, body.payload, envelope)
     tx.afterCommit(() => channel.entries.set(entry.number, entry))
     await this.#init.journal.commit(tx)
-    this.#handOver(channel, lane, entry, envelope)
+    this.#handOver(channel, entry, envelope)
     // another envelope: what a relay said to the old one does not hold for it
-    this.#init.courier.hurry(laneName(channel, lane))
+    this.#init.courier.hurry(channel.key)
   }
 
   /** The friend has these on disk: they leave the outbox. */
@@ -489,13 +520,9 @@ export class Delivery {
       tx.afterCommit(() => {
         channel.entries.delete(entry.number)
         // the friend reads: where a mailbox was full there is room again
-        if (channel.entries.size > 0 && entry.lane) this.#hurry(channel)
+        if (channel.entries.size > 0 && entry.lane) this.#init.courier.hurry(channel.key)
       })
     }
-  }
-
-  #hurry(channel: Channel): void {
-    for (const lane of channel.lanes) this.#init.courier.hurry(laneName(channel, lane))
   }
 
   // ---- receipts ----
@@ -538,35 +565,43 @@ export class Delivery {
   /** An envelope that the gossip gate admitted: whose is it? Synchronous; what is nobody's is forgotten. */
   gossip(bytes: Uint8Array, envelope: Envelope): void {
     for (const channel of this.#channels.values()) {
-      const lane = channel.lanes.find((candidate) => candidate.window.lookup(envelope.tag) !== undefined)
-      if (!lane) continue
+      if (!channel.lanes.some(({ window }) => window.lookup(envelope.tag) !== undefined)) continue
       // the relays hold what is ignored here
       if (this.#gossipQueued >= limits.MAX_GOSSIP_QUEUE) return
       this.#gossipQueued++
       const mail: InboundMail = { bytes: bytes.slice(), via: 'gossip' }
-      this.#receive(channel, lane, [mail])
+      this.#receive(channel, [mail], () => true)
         .catch((error: unknown) => this.#init.logger.warn('receiving failed', { problem: describe(error) }))
         .finally(() => this.#gossipQueued--)
       return
     }
   }
 
-  async #receive(channel: Channel, lane: Lane, mail: InboundMail[]): Promise<boolean[]> {
+  async #receiveCopies(channel: Channel, box: ReadMailbox, copies: Mail[]): Promise<boolean[]> {
+    const opened = copies.map((copy) => this.#inbox.openCopy(box, copy))
+    const mail = opened.filter((one) => one !== undefined)
+    const done = await this.#receive(channel, mail, () => this.#mailboxes.isRead(channel, box))
+    // a copy that does not open was not written by the friend: it goes
+    return opened.map((one) => (one === undefined ? true : done[mail.indexOf(one)]!))
+  }
+
+  /** @param isWanted asked again while the friend's queue is held */
+  async #receive(channel: Channel, mail: InboundMail[], isWanted: () => boolean): Promise<boolean[]> {
     const done: boolean[] = []
     for (let i = 0; i < mail.length; i += limits.MAX_BATCH_ENVELOPES) {
       const part = mail.slice(i, i + limits.MAX_BATCH_ENVELOPES)
       done.push(
         ...(await this.exclusively(channel.friend, async () => {
-          if (this.#stopped || !this.#isOpen(channel, lane)) return part.map(() => false)
-          return await this.#inbox.receive(channel, lane, part)
+          if (this.#stopped || !this.#isOpen(channel) || !isWanted()) return part.map(() => false)
+          return await this.#inbox.receive(channel, part)
         })),
       )
     }
     return done
   }
 
-  #isOpen(channel: Channel, lane: Lane): boolean {
-    return this.#channels.get(channel.key) === channel && channel.lanes.includes(lane)
+  #isOpen(channel: Channel): boolean {
+    return this.#channels.get(channel.key) === channel
   }
 
   /** Something authentic came: the friend is there, so what waits is worth another try now. */
@@ -574,12 +609,13 @@ export class Delivery {
     const now = this.#init.clock.now()
     channel.lastHeard = now
     if (isBehind(channel)) return
+    this.#replaceIfDue(channel)
     if (channel.entries.size > 0) this.#resetBackoff(channel)
   }
 
   /** What waits for this friend is put at once, and published again if that was not done lately. */
   #resetBackoff(channel: Channel): void {
-    this.#hurry(channel)
+    this.#init.courier.hurry(channel.key)
     const now = this.#init.clock.now()
     if (now - (this.#republished.get(channel.key) ?? 0) < REPUBLISH_MS) return
     this.#republished.set(channel.key, now)
@@ -593,62 +629,100 @@ export class Delivery {
     }
   }
 
-  // ---- lanes ----
+  // ---- mailboxes ----
 
-  #openLane(channel: Channel, lane: Lane): void {
-    this.#init.reader.watch({
-      name: laneName(channel, lane),
-      kind: KIND.friend,
-      keysAt: (server) => {
-        const { writer, reader } = friendMailbox(lane.mailboxIn, server)
-        return { writer: writer.public, reader }
-      },
-      receive: async (copies) => {
-        const opened = copies.map((copy) => this.#inbox.openCopy(lane, copy))
-        const mail = opened.filter((one) => one !== undefined)
-        const done = await this.#receive(channel, lane, mail)
-        // a copy that does not open was not written by the friend: it goes
-        return opened.map((one) => (one === undefined ? true : done[mail.indexOf(one)]!))
-      },
+  /** Gives up what has run dry. */
+  #retire(channel: Channel): void {
+    const now = Math.floor(this.#init.protocolTime())
+    if (retireMailboxes(channel.mailboxes, now) === channel.mailboxes) return
+    this.#alone(channel, async () => {
+      const tx = new Transaction()
+      this.#mailboxes.change(tx, channel, retireMailboxes(channel.mailboxes, now))
+      await this.#init.journal.commit(tx)
     })
-    this.#consign(channel, lane)
   }
 
-  #closeLane(tx: Transaction, channel: Channel, lane: Lane): void {
-    const name = laneName(channel, lane)
-    this.#init.reader.giveUp(tx, name)
-    tx.afterCommit(() => this.#init.courier.remove(name))
+  /** Replaces a secret that has served its time. Only when the friend is heard: one who is away changes nothing. */
+  #replaceIfDue(channel: Channel): void {
+    if (!isReplacementDue(channel.mailboxes, this.#moment(channel))) return
+    this.#alone(channel, async () => {
+      if (isBehind(channel) || !isReplacementDue(channel.mailboxes, this.#moment(channel))) return
+      await this.#replaceSecret(channel)
+    })
   }
 
-  #consign(channel: Channel, lane: Lane): void {
-    this.#init.courier.set({
-      name: laneName(channel, lane),
-      kind: KIND.friend,
-      servers: this.#init.standing.choose(channel.relays, limits.MAX_CUSTODY_RELAYS),
-      keysAt: (server) => friendMailbox(lane.mailboxOut, server),
-      pending: async (server, limit) => {
-        if (lane.behind !== BEHIND.no) return []
-        const waiting = [...channel.entries.values()].filter(
-          (entry) =>
-            entry.lane !== undefined &&
-            equal(entry.lane, lane.id) &&
-            !entry.receipts.some((receipt) => equal(receipt.server, server)),
-        )
-        const parcels = await Promise.all(
-          waiting.slice(0, limit).map(async (entry) => {
-            const body = await readBody(this.#init.store, channel.friend, entry.number)
-            if (!body?.envelope) return undefined
-            return {
-              bytes: body.envelope,
-              expires: entry.expiryDay! * DAY,
-              stored: (at: Uint8Array, receipt: Uint8Array) => this.#stored(channel, entry, at, receipt),
-              refused: (at: Uint8Array, why: string, until: number) => this.#refused(channel, entry, at, why, until),
-            }
-          }),
-        )
-        return parcels.filter((parcel) => parcel !== undefined)
+  #alone(channel: Channel, work: () => Promise<void>): void {
+    this.exclusively(channel.friend, async () => {
+      if (!this.#stopped && this.#isOpen(channel)) await work()
+    }).catch((error: unknown) => this.#init.logger.warn('work for a friend failed', { problem: describe(error) }))
+  }
+
+  /** Draws a new secret for what is read of the friend. It is read from the batch on in which the update becomes durable. */
+  async #replaceSecret(channel: Channel): Promise<void> {
+    const secret = this.#init.random.bytes(32)
+    const { after, box } = replaceSecret(channel.mailboxes, secret, this.#moment(channel))
+    const { rekey, replacement } = box
+    await this.#sendDraft(channel, {
+      type: PAYLOAD_TYPE.mailboxUpdate,
+      conversation: new Uint8Array(16),
+      lamport: 0,
+      parents: [],
+      body: encode(mailboxUpdateBody, { rekey, replacement, secret }),
+      lifetime: UPDATE_LIFETIME,
+      reference: () => new Uint8Array(0),
+      record: (tx) => {
+        this.#strikeUpdates(tx, channel)
+        this.#mailboxes.change(tx, channel, after)
       },
     })
+  }
+
+  /** One update is outstanding at a time: an older one is never sealed again. */
+  #strikeUpdates(tx: Transaction, channel: Channel): void {
+    for (const { number, type } of channel.entries.values()) {
+      if (type !== PAYLOAD_TYPE.mailboxUpdate) continue
+      deleteEntry(tx, channel.friend, number)
+      tx.afterCommit(() => channel.entries.delete(number))
+    }
+  }
+
+  #moment(channel: Channel): { now: number; heard: number } {
+    return { now: Math.floor(this.#init.protocolTime()), heard: heardOf(channel.lanes) }
+  }
+
+  /** What a server has not signed for, as `Consignment.pending`. */
+  async #pending(channel: Channel, server: Uint8Array, limit: number): Promise<Parcel[]> {
+    const lanes = channel.lanes.filter(({ behind }) => behind === BEHIND.no)
+    const waiting = [...channel.entries.values()].filter(
+      ({ lane, receipts }) =>
+        lane !== undefined &&
+        lanes.some(({ id }) => equal(id, lane)) &&
+        !receipts.some((receipt) => equal(receipt.server, server)),
+    )
+    const parcels = await Promise.all(
+      waiting.slice(0, limit).map(async (entry) => {
+        const body = await readBody(this.#init.store, channel.friend, entry.number)
+        if (!body?.envelope) return undefined
+        return {
+          bytes: body.envelope,
+          expires: entry.expiryDay! * DAY,
+          stored: (at: Uint8Array, receipt: Uint8Array) => this.#stored(channel, entry, at, receipt),
+          refused: (at: Uint8Array, why: string, until: number) => this.#refused(channel, entry, at, why, until),
+        }
+      }),
+    )
+    return parcels.filter((parcel) => parcel !== undefined)
+  }
+
+  /** The friend gave up a mailbox that is written here: what lay there is put again when there is a newer one. */
+  async #released(channel: Channel, server: Uint8Array, address: Uint8Array): Promise<void> {
+    const released = (entry: OutboxEntry): OutboxEntry => {
+      const receipts = entry.receipts.filter((known) => !equal(known.server, server) || !isFor(known.receipt, address))
+      return receipts.length === entry.receipts.length
+        ? entry
+        : this.#walked({ ...entry, receipts }, 'released', { server })
+    }
+    await this.#change(channel, new Map([...channel.entries.keys()].map((number) => [number, released])))
   }
 
   /** A server signed for the envelope that `put` names. */
@@ -679,7 +753,7 @@ export class Delivery {
   #standingChanged(server: Uint8Array): void {
     for (const channel of this.#channels.values()) {
       if (this.#receipts.addressOf(channel, server) === undefined) continue
-      for (const lane of channel.lanes) this.#consign(channel, lane)
+      this.#mailboxes.consign(channel)
     }
     this.#init.standingChanged(server)
   }
@@ -710,6 +784,7 @@ export class Delivery {
   /** Seals again what expired unacknowledged; gives up what outlived its own lifetime. */
   async #sweepChannel(channel: Channel): Promise<void> {
     const now = this.#init.protocolTime()
+    this.#retire(channel)
     await this.exclusively(channel.friend, async () => {
       for (const entry of channel.entries.values()) {
         if (entry.expires <= now) {
@@ -747,8 +822,11 @@ function rolledBack(): UsageError {
   })
 }
 
-function laneName(channel: Channel, lane: Lane): string {
-  return `${channel.key}/${toHex(lane.id)}`
+/** Whether a kept receipt is one of this mailbox; an empty one says that the reader has the copy. */
+function isFor(receipt: Uint8Array, address: Uint8Array): boolean {
+  if (receipt.length === 0) return false
+  const { body } = decode(signedBody, receipt, receipt.length)
+  return equal(decode(putReceipt, body, body.length).address, address)
 }
 
 /** A receipt that a relay took is not kept for the others for ever; a lost one is asked for by the message coming again. */

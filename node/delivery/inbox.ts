@@ -2,15 +2,24 @@
  * The receiving half of delivery (PROTOCOL 4, 6 and 8): opens envelopes of one friend on a copy of the session, drops what
  * was seen, hands what is new upwards, and writes it all as one batch. What does not open changes no byte.
  */
-import { concat, readUint, toHex, u16 } from '../crypto/bytes.ts'
+import { concat, equal, readUint, toHex, u16 } from '../crypto/bytes.ts'
 import { ForgedError, PeerError } from '../errors.ts'
+import {
+  adoptUpdate,
+  foundIn,
+  type Generation,
+  heldSession,
+  type Mailboxes,
+  type ReadMailbox,
+} from '../mailbox/generations.ts'
 import { friendMailbox, openCopy } from '../mailbox/keys.ts'
 import { PROTOCOL_VERSION } from '../limits.ts'
 import { TABLE } from '../ports.ts'
 import { echoedSerial, openEnvelope } from '../session/triple-ratchet.ts'
 import { type SessionState, wipeReplaced } from '../session/session-state.ts'
-import { decodeEnvelope, ENVELOPE_PREFIX_BYTES, envelopeId } from '../wire/envelope.ts'
+import { decodeEnvelope, type Envelope, ENVELOPE_PREFIX_BYTES, envelopeId } from '../wire/envelope.ts'
 import {
+  mailboxUpdateBody,
   MAX_PAYLOAD_BYTES,
   PAYLOAD_TYPE,
   type Payload,
@@ -18,7 +27,7 @@ import {
   payloadMessageId,
 } from '../wire/payload.ts'
 import { bytes, decode, encode, struct, uint } from '../wire/schema.ts'
-import { BEHIND, type Channel, type Lane, putLane } from './channel.ts'
+import { BEHIND, type Channel, handshakeOf, type Lane, putLane } from './channel.ts'
 import type { DeliveryInit, IncomingPayload, Via } from './contract.ts'
 import { Transaction } from './journal.ts'
 import type { Mail } from './mail-reader.ts'
@@ -27,10 +36,14 @@ import type { Mail } from './mail-reader.ts'
 export interface InboundMail {
   bytes: Uint8Array
   via: Via
+  /** The mailbox that it lay in; undefined for gossip. */
+  box?: Generation
 }
 
 export interface InboxHooks {
   acknowledged: (tx: Transaction, channel: Channel, ids: readonly Uint8Array[]) => void
+  /** Writes the mailboxes as they are after the transaction. */
+  mailboxes: (tx: Transaction, channel: Channel, after: Mailboxes) => void
   /** Something authentic came. */
   heard: (channel: Channel) => void
   /** The friend proved to hold a session. */
@@ -48,16 +61,22 @@ const NEVER_REPEATED = Number.MAX_SAFE_INTEGER
 /** Envelopes between two yields: opening one takes about a millisecond. */
 const YIELD_EVERY = 8
 
+/** A session as it is after what one batch opened in it. */
+interface LaneProgress {
+  session: SessionState
+  highestTag: number
+  /** One of BEHIND. */
+  behind: number
+}
+
 /** What one batch has gathered so far. */
 interface Batch {
   tx: Transaction
-  session: SessionState
-  highestTag: number
+  lanes: Map<Lane, LaneProgress>
+  mailboxes: Mailboxes
   seen: Set<string>
   messages: Set<string>
   due: Uint8Array[]
-  opened: number
-  behind: number
 }
 
 export class Inbox {
@@ -70,9 +89,9 @@ export class Inbox {
   }
 
   /** The envelope in a copy; undefined when the friend did not write it. */
-  openCopy(lane: Lane, mail: Mail): InboundMail | undefined {
+  openCopy(box: ReadMailbox, mail: Mail): InboundMail | undefined {
     try {
-      return { bytes: openCopy(friendMailbox(lane.mailboxIn, mail.server).copyKey, mail.copy), via: 'relay' }
+      return { bytes: openCopy(friendMailbox(box.secret, mail.server).copyKey, mail.copy), via: 'relay', box }
     } catch (error) {
       if (error instanceof ForgedError) return undefined
       throw error
@@ -80,32 +99,31 @@ export class Inbox {
   }
 
   /**
-   * Reads envelopes of one lane and writes them as one batch; the caller holds the friend's queue.
+   * Reads envelopes of one friend and writes them as one batch; the caller holds the friend's queue.
    * True for each that needs no second try: it is on the disk, was there before, or can never be read.
    */
-  async receive(channel: Channel, lane: Lane, mail: InboundMail[]): Promise<boolean[]> {
-    const before = lane.session
+  async receive(channel: Channel, mail: InboundMail[]): Promise<boolean[]> {
     const batch: Batch = {
       tx: new Transaction(),
-      session: before,
-      highestTag: lane.window.highest,
+      lanes: new Map(),
+      mailboxes: channel.mailboxes,
       seen: new Set(),
       messages: new Set(),
       due: [],
-      opened: 0,
-      behind: lane.behind,
     }
     const done: boolean[] = []
     try {
       for (const [i, one] of mail.entries()) {
-        done.push(await this.#read(channel, lane, batch, one))
+        const isDone = await this.#read(channel, batch, one)
+        done.push(isDone)
+        if (isDone && one.box) batch.mailboxes = foundIn(batch.mailboxes, one.box, this.#now())
         if (i % YIELD_EVERY === YIELD_EVERY - 1) await this.#init.clock.yield()
       }
     } catch (error) {
       batch.tx.rolledBack()
       throw error
     }
-    await this.#commit(channel, lane, batch, before)
+    await this.#commit(channel, batch)
     return done
   }
 
@@ -120,63 +138,58 @@ export class Inbox {
     await this.#init.journal.commit(tx)
   }
 
-  async #commit(channel: Channel, lane: Lane, batch: Batch, before: SessionState): Promise<void> {
+  async #commit(channel: Channel, batch: Batch): Promise<void> {
     const { tx } = batch
+    const before = [...batch.lanes].map(([lane, progress]) => ({ lane, progress, session: lane.session }))
+    const opened = before.filter(({ session, progress }) => progress.session !== session)
+    const fresh = opened
+      .filter(({ session, progress }) => session.confirmed === 0 && progress.session.confirmed === 1)
+      .map(({ lane }) => lane)
     for (const id of batch.due) {
       tx.put(TABLE.receiptDue, channel.friend, this.#init.store.blind(id), id)
     }
-    if (batch.opened > 0 || batch.behind !== lane.behind) {
-      const { session, highestTag, behind } = batch
-      putLane(tx, channel.friend, lane, { session, tagCounter: lane.tagCounter, highestTag, behind })
-      if (behind !== lane.behind) this.#init.handler.behind(tx, channel.friend)
-      if (before.confirmed === 0 && session.confirmed === 1) this.#init.handler.confirmed(tx, channel.friend)
+    for (const { lane, progress } of before) {
+      putLane(tx, channel.friend, lane, { ...progress, tagCounter: lane.tagCounter })
+      if (progress.behind !== lane.behind) this.#init.handler.behind(tx, channel.friend)
     }
+    for (const lane of fresh) batch.mailboxes = heldSession(batch.mailboxes, handshakeOf(lane))
+    if (fresh.length > 0) this.#init.handler.confirmed(tx, channel.friend)
+    // before the hooks of the mailboxes: what they cause is sealed in the sessions as they are then
     tx.afterCommit(() => {
-      lane.session = batch.session
-      lane.behind = batch.behind
-      lane.window.seen(batch.highestTag)
+      for (const { lane, progress } of before) {
+        lane.session = progress.session
+        lane.behind = progress.behind
+        lane.window.seen(progress.highestTag)
+      }
       const known = new Set(channel.receiptsDue.map(toHex))
       channel.receiptsDue.push(...batch.due.filter((id) => !known.has(toHex(id))))
     })
+    this.#hooks.mailboxes(tx, channel, batch.mailboxes)
     await this.#init.journal.commit(tx)
-    if (batch.opened > 0) {
-      const isNew = before.confirmed === 0
-      wipeReplaced(before, batch.session)
-      this.#hooks.heard(channel)
-      if (isNew) this.#hooks.confirmed(channel)
-    }
+    for (const { progress, session } of opened) wipeReplaced(session, progress.session)
+    if (opened.length > 0) this.#hooks.heard(channel)
+    if (fresh.length > 0) this.#hooks.confirmed(channel)
     if (batch.due.length > 0) this.#hooks.receiptDue(channel)
   }
 
-  async #read(channel: Channel, lane: Lane, batch: Batch, mail: InboundMail): Promise<boolean> {
-    let expiryDay: number
-    let body: Uint8Array
+  async #read(channel: Channel, batch: Batch, mail: InboundMail): Promise<boolean> {
+    let envelope: Envelope
     try {
-      ;({ expiryDay, body } = decodeEnvelope(mail.bytes))
+      envelope = decodeEnvelope(mail.bytes)
     } catch (error) {
       if (error instanceof PeerError) return true
       throw error
     }
     const eid = envelopeId(mail.bytes)
     if (batch.seen.has(toHex(eid))) return true
-    const position = concat(u16(expiryDay), this.#init.store.blind(eid))
+    const position = concat(u16(envelope.expiryDay), this.#init.store.blind(eid))
     const seen = await this.#init.store.get({ table: TABLE.seen, scope: NO_SCOPE, position })
     if (seen) {
       this.#repeatReceipt(batch, mail, position, decode(seenRow, seen, 64))
       return true
     }
-    const parts = { prefix: mail.bytes.subarray(0, ENVELOPE_PREFIX_BYTES), body }
-    const opened = this.#open(lane, batch.session, parts)
-    if (!opened) {
-      const isAlive = expiryDay * DAY > this.#init.protocolTime()
-      if (tellsOlder(batch.session, parts, mail.via === 'relay' && isAlive)) batch.behind = BEHIND.friend
-      return false
-    }
-    batch.opened++
-    // the friend cannot have opened what was never sent: this home is older than the friend's memory, or a copy
-    if (opened.header.highestSerialOpened > batch.session.sentSerial) batch.behind = BEHIND.friend
-    batch.session = opened.session
-    batch.highestTag = Math.max(batch.highestTag, opened.header.tagCounter)
+    const opened = this.#openInAny(channel, batch, mail, envelope)
+    if (!opened) return false
     batch.seen.add(toHex(eid))
     const messageId = payloadMessageId(opened.payload)
     const now = this.#init.clock.now()
@@ -191,6 +204,60 @@ export class Inbox {
       receivedAt: now,
     })
     return true
+  }
+
+  /** Opens an envelope in the session whose tag it bears; one from a mailbox needs no tag, and is tried in the others too. */
+  #openInAny(channel: Channel, batch: Batch, mail: InboundMail, envelope: Envelope) {
+    const tagged = channel.lanes.filter((lane) => lane.window.lookup(envelope.tag) !== undefined)
+    const others = mail.box ? channel.lanes.filter((lane) => !tagged.includes(lane)) : []
+    const lanes = [...tagged, ...others]
+    const parts = { prefix: mail.bytes.subarray(0, ENVELOPE_PREFIX_BYTES), body: envelope.body }
+    for (const lane of lanes) {
+      const before = progressOf(batch, lane)
+      const opened = this.#open(lane, before.session, parts)
+      if (!opened) continue
+      // the friend cannot have opened what was never sent: this home is older than the friend's memory, or a copy
+      const isOlder = opened.header.highestSerialOpened > before.session.sentSerial
+      batch.lanes.set(lane, {
+        session: opened.session,
+        highestTag: Math.max(before.highestTag, opened.header.tagCounter),
+        behind: isOlder ? BEHIND.friend : before.behind,
+      })
+      return opened
+    }
+    const isAlive = envelope.expiryDay * DAY > this.#init.protocolTime()
+    this.#learnFromClosed(batch, lanes, { parts, box: isAlive ? mail.box : undefined, tagged: tagged[0] })
+    return undefined
+  }
+
+  /**
+   * An envelope that does not open may tell that our state is older than the friend's memory. Its header may say so; a
+   * header under a key that we never had says it too, when the friend is known to have written it: whoever keeps a copy for
+   * longer than it lives cannot make one. Which session it was is then told by its tag, else by its mailbox.
+   */
+  #learnFromClosed(
+    batch: Batch,
+    lanes: Lane[],
+    mail: {
+      parts: { prefix: Uint8Array; body: Uint8Array }
+      /** Where the friend must have put it. */
+      box: Generation | undefined
+      tagged: Lane | undefined
+    },
+  ): void {
+    const { parts, box, tagged } = mail
+    for (const lane of lanes) {
+      const { session } = progressOf(batch, lane)
+      const echoed = echoedSerial(session, parts)
+      if (echoed === undefined) continue
+      if (echoed > session.sentSerial) markBehind(batch, lane)
+      return
+    }
+    if (!box) return
+    const ofMailbox =
+      lanes.find(({ id }) => equal(id, box.session)) ?? lanes.find((lane) => lane.session.rekey === box.rekey)
+    const lane = tagged ?? ofMailbox
+    if (lane) markBehind(batch, lane)
   }
 
   #open(lane: Lane, session: SessionState, parts: { prefix: Uint8Array; body: Uint8Array }) {
@@ -210,11 +277,20 @@ export class Inbox {
     if (payload) this.#init.handler.heads(channel.friend, payload.mine, payload.yours)
     if (payload?.type === PAYLOAD_TYPE.receipt) return
     batch.due.push(messageId)
+    if (payload?.type === PAYLOAD_TYPE.mailboxUpdate) {
+      batch.mailboxes = adopted(channel, batch.mailboxes, payload.body)
+      return
+    }
     const name = toHex(messageId)
     if (batch.messages.has(name) || (await this.#init.handler.isKnown(messageId))) return
     batch.messages.add(name)
     await this.#init.handler.prepare(channel.friend, incoming)
     this.#init.handler.apply(batch.tx, channel.friend, incoming)
+  }
+
+  /** Protocol time in whole seconds. */
+  #now(): number {
+    return Math.floor(this.#init.protocolTime())
   }
 
   #repeatReceipt(
@@ -231,18 +307,24 @@ export class Inbox {
   }
 }
 
-/**
- * Whether an envelope that does not open tells that our state is older than the friend's memory. Its header may say so; a
- * header under a key that we never had says it too, when the friend is known to have written it: whoever keeps a copy for
- * longer than it lives cannot make one.
- */
-function tellsOlder(
-  session: SessionState,
-  parts: { prefix: Uint8Array; body: Uint8Array },
-  isFriends: boolean,
-): boolean {
-  const echoed = echoedSerial(session, parts)
-  return echoed === undefined ? isFriends : echoed > session.sentSerial
+function progressOf({ lanes }: Batch, lane: Lane): LaneProgress {
+  return lanes.get(lane) ?? { session: lane.session, highestTag: lane.window.highest, behind: lane.behind }
+}
+
+function markBehind(batch: Batch, lane: Lane): void {
+  batch.lanes.set(lane, { ...progressOf(batch, lane), behind: BEHIND.friend })
+}
+
+/** Adoption is idempotent, so an update that comes again needs no index to be known by. */
+function adopted(channel: Channel, before: Mailboxes, body: Uint8Array): Mailboxes {
+  const highestRekey = Math.max(...channel.lanes.map(({ session }) => session.rekey))
+  try {
+    return adoptUpdate(before, decode(mailboxUpdateBody, body, MAX_PAYLOAD_BYTES), highestRekey)
+  } catch (error) {
+    // one that cannot be read changes nothing: the friend reads on where it did
+    if (error instanceof PeerError) return before
+    throw error
+  }
 }
 
 /** Undefined for what this version cannot read: it is authentic, so it is kept and shown as unsupported. */

@@ -1,0 +1,102 @@
+/**
+ * The mailboxes of friends at work (PROTOCOL 3): those that are read are watched, the one that is written gets what waits
+ * for the friend. Which they are is decided by `mailbox/generations.ts`; here their changes are written in the batch of the
+ * event that caused them, and take effect when it is on the disk.
+ */
+import { equal, toHex } from '../crypto/bytes.ts'
+import { MAX_CUSTODY_RELAYS } from '../limits.ts'
+import {
+  compareGenerations,
+  type Generation,
+  goneFrom,
+  type Mailboxes,
+  type ReadMailbox,
+} from '../mailbox/generations.ts'
+import { friendMailbox, KIND } from '../mailbox/keys.ts'
+import { type Channel, putMailboxes } from './channel.ts'
+import type { Courier, Parcel } from './courier.ts'
+import type { Transaction } from './journal.ts'
+import type { Mail, MailReader } from './mail-reader.ts'
+import type { RelayStanding } from './relay-standing.ts'
+
+export interface ChannelMailboxesInit {
+  reader: MailReader
+  courier: Courier
+  standing: RelayStanding
+  /** Mail that lay in a mailbox of the friend's direction; as `MailWatch.receive`. */
+  receive: (channel: Channel, box: ReadMailbox, mail: Mail[]) => Promise<boolean[]>
+  /** As `Consignment.pending`. */
+  pending: (channel: Channel, server: Uint8Array, limit: number) => Promise<Parcel[]>
+  /** The friend gave up the mailbox with this address at a server: what lay there counts as not sent. */
+  released: (channel: Channel, server: Uint8Array, address: Uint8Array) => Promise<void>
+}
+
+export class ChannelMailboxes {
+  readonly #init: ChannelMailboxesInit
+
+  constructor(init: ChannelMailboxesInit) {
+    this.#init = init
+  }
+
+  /** Begins to read and to write. */
+  open(channel: Channel): void {
+    for (const box of channel.mailboxes.reading) this.#watch(channel, box)
+    this.consign(channel)
+  }
+
+  /** Gives up everything with a friend, at the relays too, once the transaction is committed. */
+  close(tx: Transaction, channel: Channel): void {
+    for (const box of channel.mailboxes.reading) this.#init.reader.giveUp(tx, watchName(channel, box))
+    tx.afterCommit(() => this.#init.courier.remove(channel.key))
+  }
+
+  /** Writes the mailboxes as they are after the transaction; they are read and written once it is committed. */
+  change(tx: Transaction, channel: Channel, after: Mailboxes): void {
+    if (after === channel.mailboxes) return
+    putMailboxes(tx, channel.friend, after)
+    for (const box of goneFrom(channel.mailboxes, after)) this.#init.reader.giveUp(tx, watchName(channel, box))
+    tx.afterCommit(() => {
+      const before = channel.mailboxes
+      channel.mailboxes = after
+      for (const box of goneFrom(after, before)) this.#watch(channel, box)
+      const isMoved = !before.writing || !after.writing || compareGenerations(before.writing, after.writing) !== 0
+      if (isMoved) this.consign(channel)
+    })
+  }
+
+  /** Puts what waits at the friend's relays of now, in the mailbox of now. */
+  consign(channel: Channel): void {
+    const { writing } = channel.mailboxes
+    if (!writing) return
+    this.#init.courier.set({
+      name: channel.key,
+      kind: KIND.friend,
+      servers: this.#init.standing.choose(channel.relays, MAX_CUSTODY_RELAYS),
+      keysAt: (server) => friendMailbox(writing.secret, server),
+      pending: async (server, limit) => await this.#init.pending(channel, server, limit),
+      released: async (server) =>
+        await this.#init.released(channel, server, friendMailbox(writing.secret, server).address),
+    })
+  }
+
+  /** Whether a mailbox is read still. */
+  isRead(channel: Channel, { secret }: ReadMailbox): boolean {
+    return channel.mailboxes.reading.some((box) => equal(box.secret, secret))
+  }
+
+  #watch(channel: Channel, box: ReadMailbox): void {
+    this.#init.reader.watch({
+      name: watchName(channel, box),
+      kind: KIND.friend,
+      keysAt: (server) => {
+        const { writer, reader } = friendMailbox(box.secret, server)
+        return { writer: writer.public, reader }
+      },
+      receive: async (mail) => await this.#init.receive(channel, box, mail),
+    })
+  }
+}
+
+function watchName(channel: Channel, { rekey, replacement, session }: Generation): string {
+  return `${channel.key}/${rekey}/${replacement}/${toHex(session)}`
+}
