@@ -114,6 +114,8 @@ export const MAX_TRAIL_STEPS = 40
 export const MAX_KNOWN_RELAYS = 128
 /** Puts that are on their way to one server at once, for all friends together. */
 export const MAX_PUTS_IN_FLIGHT = 48
+/** Tags that are left out after a run that did not end by itself: more than a disk that lied about its syncs can have lost (4). */
+export const SKIPPED_TAGS = 1000
 /** Envelopes written by one synced batch when a mailbox is drained (6). */
 export const MAX_BATCH_ENVELOPES = 64
 /** Mailboxes given up that a server does not know of yet. */

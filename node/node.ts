@@ -271,7 +271,7 @@ export class KithNode implements NodeService {
   async stop(): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
-    const { clock, network } = this.#ports
+    const { clock, network, logger } = this.#ports
     this.#renewal?.cancel()
     this.#review?.cancel()
     this.#friendship.stop()
@@ -288,6 +288,11 @@ export class KithNode implements NodeService {
     this.#pool.stop()
     await this.#directory.stop()
     if (this.#online) await network.stop()
+    try {
+      await this.#delivery.ended()
+    } catch (error) {
+      logger.warn('the end of this run could not be written', { problem: describe(error) })
+    }
   }
 
   /** Waits until nothing that could be put now waits, or the time is over. */

@@ -61,6 +61,7 @@ import {
   readBody,
 } from './outbox.ts'
 import { ReceiptCount } from './receipt-count.ts'
+import { beginRun, endRun } from './run-mark.ts'
 import { Sealer } from './sealer.ts'
 import { encodeTrail, follow, type ToldStep, type TrailRow, type TrailStep, waitsFor } from './trail.ts'
 import type { SessionState } from '../session/session-state.ts'
@@ -129,8 +130,10 @@ export class Delivery {
    * @param isHomeChanged the home may be an older one or a copy: nothing leaves in the sessions that are there now
    */
   async start(friends: readonly Uint8Array[], isHomeChanged = false): Promise<void> {
+    const isClean = await beginRun(this.#init.store)
     for (const friend of friends) {
       const channel = await loadChannel(this.#init.store, friend)
+      for (const lane of isClean ? [] : channel.lanes) lane.tagCounter += limits.SKIPPED_TAGS
       if (isHomeChanged) await this.#setBehind(channel, BEHIND.no, BEHIND.home)
       this.#channels.set(channel.key, channel)
       this.#mailboxes.open(channel)
@@ -151,6 +154,12 @@ export class Delivery {
     this.#retirement?.cancel()
     for (const timer of this.#receiptTimers.values()) timer.cancel()
     this.#receiptTimers.clear()
+  }
+
+  /** Says on the disk that the run ended by itself. The last that a node writes. */
+  async ended(): Promise<void> {
+    await Promise.all([...this.#channels.values()].map(async ({ friend }) => await this.exclusively(friend, noWork)))
+    await endRun(this.#init.store)
   }
 
   // ---- channels ----
@@ -820,6 +829,10 @@ function rolledBack(): UsageError {
   return new UsageError('ROLLED_BACK', 'this home is a copy or an older one: sending to this friend has stopped', {
     hint: '`kith doctor` says more',
   })
+}
+
+async function noWork(): Promise<void> {
+  // whoever waits for it waits for all that was begun before
 }
 
 /** Whether a kept receipt is one of this mailbox; an empty one says that the reader has the copy. */
