@@ -9,6 +9,7 @@ import { z } from 'zod'
 import { readEntries, replaceEntry } from './config-file.ts'
 import { ConfigError } from './errors.ts'
 import * as limits from './limits.ts'
+import { isLocalAddress } from './local-address.ts'
 
 const DAY_MAX = 365
 
@@ -35,7 +36,9 @@ export const configSchema = z.strictObject({
   relays: z.array(peerAddress).max(limits.MAX_RELAYS).describe('relays that keep mail for you'),
   network: z.enum(['lan', 'public']).describe('lan also talks to private addresses; public to global ones only'),
   profile: z.enum(['privacy', 'normal', 'light']).describe('how much is given away, and spent, for speed'),
-  direct: z.enum(['lan', 'always', 'never']).describe('when friends are told the addresses of this node'),
+  direct: z
+    .enum(['lan', 'always', 'never'])
+    .describe('which addresses of this node friends are told, and which of theirs are dialled'),
   logLevel: z.enum(['error', 'warn', 'info', 'debug', 'trace']).describe('least severity that is logged'),
   relayMaxClaims: count.max(10_000_000).describe('mailboxes that a relay opens'),
   relayMaxBytes: count.max(Number.MAX_SAFE_INTEGER).describe('bytes on disk that a relay fills with mail'),
@@ -156,11 +159,8 @@ export function homeDirectory(options: {
 
 /** Whether every address is one that only this machine or its local network reaches. */
 export function isLocalOnly(addresses: readonly string[]): boolean {
-  return addresses.length > 0 && addresses.every((each) => LOCAL_ADDRESS.test(each))
+  return addresses.length > 0 && addresses.every((each) => isLocalAddress(each))
 }
-
-const LOCAL_ADDRESS =
-  /^\/(ip4\/(127|10|192\.168|169\.254|172\.(1[6-9]|2\d|3[01]))\.|ip6\/(::1\/|fe[89ab][0-9a-f]:|f[cd][0-9a-f]{2}:)|dns[46]?\/localhost\/)/i
 
 function defaults(role: 'node' | 'relay', given: Partial<Config>): Config {
   return {
@@ -171,7 +171,7 @@ function defaults(role: 'node' | 'relay', given: Partial<Config>): Config {
     relays: [],
     network: isLocalOnly(given.listen ?? []) ? 'lan' : 'public',
     profile: 'normal',
-    direct: given.profile === 'privacy' ? 'never' : 'always',
+    direct: given.profile === 'privacy' ? 'never' : 'lan',
     logLevel: 'info',
     relayMaxClaims: 100_000,
     relayMaxBytes: 10 * 1024 ** 3,

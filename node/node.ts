@@ -20,8 +20,11 @@ import type {
 } from './api/service.ts'
 import { Conversations, type HistoryMessage } from './conversation/conversation.ts'
 import { fromHex, toHex } from './crypto/bytes.ts'
+import { createCustody, type Custody } from './custody/custody.ts'
+import { createLocalLink } from './custody/local-link.ts'
 import { Courier } from './delivery/courier.ts'
 import { Delivery } from './delivery/delivery.ts'
+import { DirectLinks, type DirectMode, OWN_SERVER } from './delivery/direct-links.ts'
 import { GossipGate } from './delivery/gossip-gate.ts'
 import { Journal, Transaction } from './delivery/journal.ts'
 import { tellTrail } from './delivery/trail.ts'
@@ -35,8 +38,10 @@ import { Alarms } from './friendship/alarms.ts'
 import type { Contact } from './friendship/contact.ts'
 import { Friendship } from './friendship/friendship.ts'
 import { claimOf } from './friendship/incoming-requests.ts'
+import { tellReach } from './friendship/own-reach.ts'
 import { loadToldRelays, OwnRelays, type ToldRelays } from './friendship/own-relays.ts'
 import { Self } from './friendship/self.ts'
+import { compareRecordsAt, validateRecordAt } from './identity/record-keys.ts'
 import { idToText } from './identity/root.ts'
 import { topicOf } from './mailbox/buckets.ts'
 import type { Inbound, Ports, Timer } from './ports.ts'
@@ -53,7 +58,13 @@ export interface NodeOptions {
   isHomeChanged?: boolean
   /** What is wrong with the machine's part: the store. */
   problems?: () => Problem[]
+  /** Whether friends write at this node itself, and this node at theirs. @default 'never' */
+  direct?: DirectMode
+  /** 32-byte Ed25519 seed of the transport key, which signs receipts; without it the node serves no mailbox. */
+  signingSeed?: Uint8Array
 }
+
+type Settings = Required<Omit<NodeOptions, 'signingSeed'>>
 
 /** What the network uses at first (PROTOCOL 5). */
 export const BUCKET_BITS = 2
@@ -65,6 +76,8 @@ const RENEW_MS = 6 * 3_600_000
 const FIRST_RENEW_MS = 60_000
 /** How often the own relays are looked at. */
 const REVIEW_MS = 3_600_000
+/** Who is gone sooner than this tells no friend where to reach them: a command that does one thing. */
+const TELL_REACH_MS = 30_000
 const SETTLE_STEP_MS = 50
 /** What a stop may spend on acknowledgements that wait. */
 const FLUSH_MS = 2000
@@ -85,11 +98,12 @@ interface KnownAtStart {
   journal: Journal
   standing: RelayStanding
   told: ToldRelays | undefined
+  custody: Custody | undefined
 }
 
 export class KithNode implements NodeService {
   readonly #ports: Ports
-  readonly #options: Required<NodeOptions>
+  readonly #options: Settings
   readonly #self: Self
   readonly #journal: Journal
   readonly #time: ProtocolTime
@@ -102,10 +116,13 @@ export class KithNode implements NodeService {
   readonly #friendship: Friendship
   readonly #alarms: Alarms
   readonly #gate: GossipGate
+  readonly #custody: Custody | undefined
+  readonly #direct: DirectLinks
   readonly #standing: RelayStanding
   readonly #ownRelays: OwnRelays
   readonly #startedAt: number
   #renewal: Timer | undefined
+  #telling: Timer | undefined
   #renewing: Promise<void> = Promise.resolve()
   #reviewing: Promise<void> = Promise.resolve()
   #review: Timer | undefined
@@ -114,9 +131,9 @@ export class KithNode implements NodeService {
   #hasTime = false
   #stopped = false
 
-  private constructor(ports: Ports, options: Required<NodeOptions>, known: KnownAtStart) {
+  private constructor(ports: Ports, options: Settings, known: KnownAtStart) {
     const { clock, random, store, network, logger } = ports
-    const { self, journal, standing } = known
+    const { self, journal, standing, custody } = known
     this.#ports = ports
     this.#options = options
     this.#self = self
@@ -124,8 +141,11 @@ export class KithNode implements NodeService {
     this.#startedAt = clock.now()
     this.#time = createProtocolTime(clock)
     const protocolTime = (): number => this.#time.now()
+    this.#custody = custody
+    const openOwn = custody && (() => createLocalLink(custody.acceptLocal(), network.peerId))
+    this.#direct = new DirectLinks({ network, mode: options.direct, openOwn })
     this.#pool = new ServerPool({
-      network,
+      network: this.#direct,
       clock,
       random,
       logger,
@@ -152,7 +172,7 @@ export class KithNode implements NodeService {
     const ownRelays = this.#ownRelays
     this.#reader = new MailReader({
       pool: this.#pool,
-      network,
+      network: this.#direct,
       store,
       clock,
       random,
@@ -186,6 +206,10 @@ export class KithNode implements NodeService {
       network,
       reader: this.#reader,
       courier: this.#courier,
+      direct: {
+        serverOf: (reach) => this.#direct.serverOf(reach),
+        isConnected: (server) => this.#pool.connected(server) !== undefined,
+      },
       pool: this.#pool,
       standing,
       handler: this.#conversations,
@@ -212,9 +236,15 @@ export class KithNode implements NodeService {
       get relays() {
         return ownRelays.current
       },
+      direct: this.#direct,
       protocolTime,
       onUnknownHead: (friend) => this.#alarms.raise('unknown-head', friend),
-      greet: (friend) => this.#conversations.sendProfile(friend, { name: self.name, relays: [...ownRelays.current] }),
+      greet: (friend) =>
+        this.#conversations.sendProfile(friend, {
+          name: self.name,
+          relays: [...ownRelays.current],
+          ...this.#direct.told(),
+        }),
     })
     this.#gate = new GossipGate({
       clock,
@@ -229,10 +259,18 @@ export class KithNode implements NodeService {
     const journal = await Journal.open(ports.store, ports.clock)
     const { store, clock, network } = ports
     const standing = await RelayStanding.open({ store, clock, serverId: (address) => network.serverId(address) })
-    const known = { self, journal, standing, told: await loadToldRelays(store) }
+    const told = await loadToldRelays(store)
+    const known = { self, journal, standing, told, custody: await openCustody(ports, options) }
     const node = new KithNode(
       ports,
-      { profile: 'normal', bucketBits: BUCKET_BITS, isHomeChanged: false, problems: () => [], ...options },
+      {
+        profile: 'normal',
+        bucketBits: BUCKET_BITS,
+        isHomeChanged: false,
+        problems: () => [],
+        direct: 'never',
+        ...options,
+      },
       known,
     )
     await node.#reader.load()
@@ -250,16 +288,17 @@ export class KithNode implements NodeService {
     this.#online = true
     const inbound: Inbound = {
       admit: (envelope, _topic, neighbour) => this.#gate.admit(envelope, neighbour),
-      serve: () => undefined,
+      serve: (source) => (this.#direct.admits(source.prefix) ? this.#custody?.accept(source) : undefined),
       validateRecord: (key, value) => this.#directory.validate(key, value),
       compareRecords: (key, a, b) => this.#directory.compare(key, a, b),
     }
     await network.start(inbound)
     this.#pool.start()
     if (this.#options.profile !== 'light') network.subscribe([topicOf(this.#self.id, this.#options.bucketBits)])
-    this.#reader.setServers(this.#ownRelays.read)
+    this.#readAtServers()
     await this.#friendship.start()
     await this.#tellRelays()
+    this.#telling = clock.after(TELL_REACH_MS, () => this.#tellReach())
     this.#reviewLater()
     this.#publishRecords()
     // a record that a wrong clock dates into the future is believed by nobody, for as long: the relays' time comes first
@@ -271,8 +310,11 @@ export class KithNode implements NodeService {
   async stop(): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
+    // what a friend's node has alone must not depend on that node
+    if (this.#online && this.#delivery.releaseHeld()) await this.settle(FLUSH_MS)
     const { clock, network, logger } = this.#ports
     this.#renewal?.cancel()
+    this.#telling?.cancel()
     this.#review?.cancel()
     this.#friendship.stop()
     this.#delivery.stop()
@@ -288,6 +330,7 @@ export class KithNode implements NodeService {
     this.#pool.stop()
     await this.#directory.stop()
     if (this.#online) await network.stop()
+    this.#custody?.stop()
     try {
       await this.#delivery.ended()
     } catch (error) {
@@ -299,6 +342,7 @@ export class KithNode implements NodeService {
   async settle(timeoutMs: number): Promise<void> {
     const { clock } = this.#ports
     const deadline = clock.now() + timeoutMs
+    this.#delivery.releaseHeld()
     while (this.#waits() && clock.now() < deadline) {
       await new Promise<void>((resolve) => {
         clock.after(SETTLE_STEP_MS, resolve)
@@ -627,9 +671,22 @@ export class KithNode implements NodeService {
       )
   }
 
+  #readAtServers(): void {
+    this.#reader.setServers(this.#ownRelays.read, this.#custody && OWN_SERVER)
+  }
+
+  /** Friends are told when this node is reached elsewhere than they know. */
+  #tellReach(): void {
+    if (!this.#online || this.#stopped) return
+    const { store, logger } = this.#ports
+    tellReach(store, this.#direct.told(), async () => await this.#friendship.greetAll()).catch((error: unknown) =>
+      logger.warn('telling friends where to reach this node failed', { problem: describe(error) }),
+    )
+  }
+
   /** Mail is read where it may lie now, and friends are told when that is news. */
   async #tellRelays(): Promise<void> {
-    this.#reader.setServers(this.#ownRelays.read)
+    this.#readAtServers()
     if (this.#ownRelays.isNews) await this.#friendship.greetAll()
     await this.#ownRelays.remember()
   }
@@ -694,7 +751,10 @@ export class KithNode implements NodeService {
     const { clock, random, logger } = this.#ports
     if (!this.#online || this.#stopped) return
     this.#renewal?.cancel()
-    this.#renewal = clock.after(RENEW_MS, () => this.#renew())
+    this.#renewal = clock.after(RENEW_MS, () => {
+      this.#renew()
+      this.#tellReach()
+    })
     this.#friendship.sweep().catch((error: unknown) => logger.warn('sweeping failed', { problem: describe(error) }))
     // one after the other: each begins with the keys that the one before left
     this.#renewing = this.#renewing
@@ -732,6 +792,25 @@ export class KithNode implements NodeService {
     // strangers ask any one of them
     return taken === relays.length ? taken : 0
   }
+}
+
+/** The mailbox server for this node's own mailboxes; undefined when nobody is to write here. */
+async function openCustody(ports: Ports, { direct = 'never', signingSeed }: NodeOptions): Promise<Custody | undefined> {
+  if (direct === 'never' || !signingSeed) return undefined
+  const { store, clock, random, logger, network } = ports
+  return await createCustody({
+    store,
+    clock,
+    random,
+    logger,
+    peerId: network.peerId,
+    signingSeed,
+    openToAll: false,
+    validateRecord: (key, value) => {
+      validateRecordAt(key, value, { now: Math.floor(clock.now() / 1000) })
+    },
+    compareRecords: compareRecordsAt,
+  })
 }
 
 function stateOf(contact: Contact): { id: string; state: ContactState } {

@@ -108,7 +108,7 @@ async function openNode(options: OpenNodeOptions): Promise<RunningNode> {
     })
     const ports: Ports = { clock: systemClock, random: systemRandom, store: opened.store, network, logger }
     const node =
-      role === 'relay' ? await openRelay(ports, seed, config, opened) : await openPerson(ports, config, opened)
+      role === 'relay' ? await openRelay(ports, seed, config, opened) : await openPerson(ports, seed, config, opened)
     for (const { code, message } of (await node.status()).problems) logger.warn(message, { code })
     if (!options.offline) {
       await startOrStop(node)
@@ -164,12 +164,15 @@ async function startOrStop(node: KithNode | KithRelay): Promise<void> {
 
 async function openPerson(
   ports: Ports,
+  signingSeed: Uint8Array,
   config: Config,
   { store, isChanged, acceptChange }: OpenedHome,
 ): Promise<KithNode> {
   const node = await KithNode.open(ports, {
     relays: config.relays,
     profile: config.profile,
+    direct: config.direct,
+    signingSeed,
     isHomeChanged: isChanged,
     problems: () => storeProblems(store),
   })

@@ -105,7 +105,7 @@ const historyEntry = z.object({
   receivedAt: time,
   state: deliveryState,
   reason: z.string().optional(),
-  via: z.enum(['gossip', 'relay']).optional(),
+  via: z.enum(['gossip', 'relay', 'direct']).optional(),
 })
 
 const trace = z.object({

@@ -111,7 +111,7 @@ export interface HistoryEntry {
   /** For `failed` and `expired`. */
   reason?: string
   /** How it came here. */
-  via?: 'gossip' | 'relay'
+  via?: 'gossip' | 'relay' | 'direct'
 }
 
 /** One step of a message's way. */

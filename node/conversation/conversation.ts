@@ -20,6 +20,7 @@ import {
   type Payload,
   payload as payloadShape,
   MAX_PAYLOAD_BYTES,
+  type ProfileBody,
   profileBody,
   textBody,
 } from '../wire/payload.ts'
@@ -35,7 +36,7 @@ export interface HistoryMessage {
   /** Milliseconds. */
   sentAt: number
   receivedAt: number
-  via: 'gossip' | 'relay' | undefined
+  via: (typeof VIA)[number] | undefined
   /** Final state, or undefined while it is on its way. */
   settled: 'delivered' | 'expired' | 'failed' | undefined
   reason: string | undefined
@@ -60,7 +61,7 @@ interface Thread {
 const NO_SCOPE = new Uint8Array(0)
 const THREADS = utf8('threads')
 const SETTLED = ['delivered', 'expired', 'failed'] as const
-const VIA = ['gossip', 'relay'] as const
+const VIA = ['gossip', 'relay', 'direct'] as const
 /** Seconds: a year. */
 const TEXT_LIFETIME = 365 * 86_400
 const MAX_HISTORY_SCAN = 100_000
@@ -73,7 +74,7 @@ const historyRow = struct({
   direction: [2, uint(1)],
   payload: [3, bytesBetween(0, MAX_PAYLOAD_BYTES)],
   receivedAt: [4, uint()],
-  via: [5, optional(uint(1))],
+  via: [5, optional(uint(VIA.length - 1))],
 })
 /** Where a message lies in the history, and how it ended. */
 const indexRow = struct({
@@ -171,8 +172,8 @@ export class Conversations implements PayloadHandler {
     return id
   }
 
-  /** Tells a friend name and relays; in no history. */
-  async sendProfile(friend: Uint8Array, profile: { name: string; relays: string[] }): Promise<void> {
+  /** Tells a friend name, relays and addresses; in no history. */
+  async sendProfile(friend: Uint8Array, profile: ProfileBody): Promise<void> {
     await this.#delivery!.send(friend, () => {
       const thread = this.#thread(friend)
       return {

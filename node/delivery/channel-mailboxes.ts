@@ -15,6 +15,7 @@ import {
 import { friendMailbox, KIND } from '../mailbox/keys.ts'
 import { type Channel, putMailboxes } from './channel.ts'
 import type { Courier, Parcel } from './courier.ts'
+import type { DirectDelivery } from './direct-delivery.ts'
 import type { Transaction } from './journal.ts'
 import type { Mail, MailReader } from './mail-reader.ts'
 import type { RelayStanding } from './relay-standing.ts'
@@ -29,6 +30,7 @@ export interface ChannelMailboxesInit {
   pending: (channel: Channel, server: Uint8Array, limit: number) => Promise<Parcel[]>
   /** The friend gave up the mailbox with this address at a server: what lay there counts as not sent. */
   released: (channel: Channel, server: Uint8Array, address: Uint8Array) => Promise<void>
+  direct: DirectDelivery
 }
 
 export class ChannelMailboxes {
@@ -47,7 +49,10 @@ export class ChannelMailboxes {
   /** Gives up everything with a friend, at the relays too, once the transaction is committed. */
   close(tx: Transaction, channel: Channel): void {
     for (const box of channel.mailboxes.reading) this.#init.reader.giveUp(tx, watchName(channel, box))
-    tx.afterCommit(() => this.#init.courier.remove(channel.key))
+    tx.afterCommit(() => {
+      this.#init.courier.remove(channel.key)
+      this.#init.direct.close(channel)
+    })
   }
 
   /** Writes the mailboxes as they are after the transaction; they are read and written once it is committed. */
@@ -64,9 +69,10 @@ export class ChannelMailboxes {
     })
   }
 
-  /** Puts what waits at the friend's relays of now, in the mailbox of now. */
+  /** Puts what waits at the friend's relays and node of now, in the mailbox of now. */
   consign(channel: Channel): void {
     const { writing } = channel.mailboxes
+    this.#init.direct.consign(channel)
     if (!writing) return
     this.#init.courier.set({
       name: channel.key,

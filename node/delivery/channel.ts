@@ -12,10 +12,11 @@ import {
   openedSession,
 } from '../mailbox/generations.ts'
 import { tagKey, TagWindow } from '../mailbox/tags.ts'
-import { type Store, TABLE } from '../ports.ts'
+import { type Store, TABLE, type Timer } from '../ports.ts'
 import { compareSessions, decodeSession, encodeSession, type SessionState } from '../session/session-state.ts'
-import { hash32, relays } from '../wire/records.ts'
+import { addresses, hash32, peerIdBytes, relays } from '../wire/records.ts'
 import { bytesBetween, decode, encode, optional, struct, uint } from '../wire/schema.ts'
+import type { Reach } from './direct-links.ts'
 import type { Transaction } from './journal.ts'
 import { loadEntries, type OutboxEntry } from './outbox.ts'
 
@@ -46,12 +47,25 @@ export interface Lane extends LaneSecrets {
  */
 export const BEHIND = { no: 0, home: 1, friend: 2 } as const
 
+/** What a run knows of the direct way to one friend. */
+interface DirectState {
+  /** Name of the friend's node for `DirectLinks.connect`; undefined when it was not told. */
+  server: string | undefined
+  /** Numbers of entries that go there alone for now. */
+  held: Map<number, Timer>
+  /** Numbers of entries whose envelope that node has, with the envelope's place in the ratchet. */
+  put: Map<number, string>
+}
+
 export interface Channel {
   friend: Uint8Array
   /** Hexadecimal ID: the key of the friend's queue. */
   key: string
   /** Where the friend reads mail. */
   relays: string[]
+  /** Where the friend's own node is reached, as it was told. */
+  reach: Reach
+  direct: DirectState
   /** In the order of PROTOCOL 7: highest rekey number first, then lowest th1. */
   lanes: Lane[]
   mailboxes: Mailboxes
@@ -64,7 +78,11 @@ export interface Channel {
   lastHeard: number
 }
 
-const channelRow = struct({ relays: [1, relays] })
+const channelRow = struct({
+  relays: [1, relays],
+  peerId: [2, optional(peerIdBytes)],
+  addresses: [3, optional(addresses)],
+})
 const laneRow = struct({
   session: [1, bytesBetween(1, 1_000_000)],
   mailboxOut: [2, hash32],
@@ -101,6 +119,8 @@ export function newChannel(friend: Uint8Array): Channel {
     friend,
     key: toHex(friend),
     relays: [],
+    reach: {},
+    direct: { server: undefined, held: new Map(), put: new Map() },
     lanes: [],
     mailboxes: NO_MAILBOXES,
     entries: new Map(),
@@ -126,8 +146,9 @@ export function isBehind(channel: Channel): boolean {
   return channel.lanes.length > 0 && sendingLane(channel) === undefined
 }
 
-export function putChannel(tx: Transaction, friend: Uint8Array, friendRelays: string[]): void {
-  tx.put(TABLE.session, friend, CHANNEL, encode(channelRow, { relays: friendRelays }))
+/** Writes where a friend reads mail and is reached. */
+export function putChannel(tx: Transaction, friend: Uint8Array, places: Pick<Channel, 'relays' | 'reach'>): void {
+  tx.put(TABLE.session, friend, CHANNEL, encode(channelRow, { relays: places.relays, ...places.reach }))
 }
 
 export function putMailboxes(tx: Transaction, friend: Uint8Array, mailboxes: Mailboxes): void {
@@ -176,7 +197,11 @@ export function deleteLane(tx: Transaction, friend: Uint8Array, lane: Lane): voi
 export async function loadChannel(store: Store, friend: Uint8Array): Promise<Channel> {
   const channel = newChannel(friend)
   const row = await store.get({ table: TABLE.session, scope: friend, position: CHANNEL })
-  if (row) channel.relays = decode(channelRow, row, 2000).relays
+  if (row) {
+    const { relays: theirs, ...reach } = decode(channelRow, row, 2000)
+    channel.relays = theirs
+    channel.reach = reach
+  }
   const lanes = await store.list({ table: TABLE.session, scope: friend, from: LANE, to: AFTER_LANES })
   for (const { value } of lanes) {
     const { session, tagCounter, nextTag, behind = BEHIND.no, ...secrets } = decode(laneRow, value, 1_100_000)

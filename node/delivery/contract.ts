@@ -6,13 +6,14 @@ import type { Clock, Logger, Network, Random, Store } from '../ports.ts'
 import type { Payload } from '../wire/payload.ts'
 import type { Head } from '../wire/records.ts'
 import type { Courier } from './courier.ts'
+import type { Reach } from './direct-links.ts'
 import type { Journal, Transaction } from './journal.ts'
 import type { MailReader } from './mail-reader.ts'
 import type { RelayStanding } from './relay-standing.ts'
 import type { ServerPool } from './server-pool.ts'
 
 /** How a message came. */
-export type Via = 'gossip' | 'relay'
+export type Via = 'gossip' | 'relay' | 'direct'
 
 /** A message of a friend's, authentic and new. */
 export interface IncomingPayload {
@@ -73,6 +74,12 @@ export interface DeliveryInit {
   network: Network
   reader: MailReader
   courier: Courier
+  direct: {
+    /** As `DirectLinks.serverOf`. */
+    serverOf: (reach: Reach) => string | undefined
+    /** Whether there is a link to this server now. */
+    isConnected: (server: string) => boolean
+  }
   pool: ServerPool
   standing: RelayStanding
   handler: PayloadHandler

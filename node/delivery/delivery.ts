@@ -46,6 +46,8 @@ import {
 } from './channel.ts'
 import { ChannelMailboxes } from './channel-mailboxes.ts'
 import type { DeliveryInit, Draft } from './contract.ts'
+import { DirectDelivery } from './direct-delivery.ts'
+import { isRelay, type Reach } from './direct-links.ts'
 import { Inbox, type InboundMail } from './inbox.ts'
 import type { Parcel } from './courier.ts'
 import { Transaction } from './journal.ts'
@@ -85,6 +87,7 @@ export class Delivery {
   readonly #channels = new Map<string, Channel>()
   readonly #sealer: Sealer
   readonly #inbox: Inbox
+  readonly #direct: DirectDelivery
   readonly #mailboxes: ChannelMailboxes
   readonly #auditor: Auditor
   readonly #receipts: ReceiptCount
@@ -107,7 +110,16 @@ export class Delivery {
       confirmed: (channel) => this.#sealWaiting(channel),
       receiptDue: (channel) => this.#scheduleReceipt(channel),
     })
+    this.#direct = new DirectDelivery({
+      courier: init.courier,
+      clock: init.clock,
+      isConnected: init.direct.isConnected,
+      parcels: async (channel, limit, isWanted) => await this.#waiting(channel, limit, isWanted),
+      onStored: async (channel, entry, server) => await this.#storedDirectly(channel, entry, server),
+      onReleased: (channel, number) => this.#goOtherWays(channel, number),
+    })
     this.#mailboxes = new ChannelMailboxes({
+      direct: this.#direct,
       reader: init.reader,
       courier: init.courier,
       standing: init.standing,
@@ -133,6 +145,7 @@ export class Delivery {
     const isClean = await beginRun(this.#init.store)
     for (const friend of friends) {
       const channel = await loadChannel(this.#init.store, friend)
+      channel.direct.server = this.#init.direct.serverOf(channel.reach)
       for (const lane of isClean ? [] : channel.lanes) lane.tagCounter += limits.SKIPPED_TAGS
       if (isHomeChanged) await this.#setBehind(channel, BEHIND.no, BEHIND.home)
       this.#channels.set(channel.key, channel)
@@ -154,6 +167,12 @@ export class Delivery {
     this.#retirement?.cancel()
     for (const timer of this.#receiptTimers.values()) timer.cancel()
     this.#receiptTimers.clear()
+    for (const channel of this.#channels.values()) this.#direct.close(channel)
+  }
+
+  /** Lets go the other ways what waits for a friend's own node. @returns whether there was anything */
+  releaseHeld(): boolean {
+    return [...this.#channels.values()].map((channel) => this.#direct.release(channel)).includes(true)
   }
 
   /** Says on the disk that the run ended by itself. The last that a node writes. */
@@ -168,11 +187,11 @@ export class Delivery {
   openChannel(
     tx: Transaction,
     friend: Uint8Array,
-    init: { session: SessionState; secrets: LaneSecrets; relays: string[] },
+    init: { session: SessionState; secrets: LaneSecrets; relays: string[]; reach: Reach },
   ): void {
     const lane = newLane(init.session, init.secrets)
     const relays = this.#usable(init.relays)
-    putChannel(tx, friend, relays)
+    putChannel(tx, friend, { relays, reach: init.reach })
     putLane(tx, friend, lane, { ...lane, highestTag: -1 })
     const channel = this.#channels.get(toHex(friend)) ?? newChannel(friend)
     const lanes = [...channel.lanes, lane].toSorted(laneOrder)
@@ -180,6 +199,7 @@ export class Delivery {
     tx.afterCommit(() => {
       this.#channels.set(channel.key, channel)
       channel.relays = relays
+      this.#setReach(channel, init.reach)
       channel.lanes = lanes
       this.#mailboxes.consign(channel)
     })
@@ -214,17 +234,27 @@ export class Delivery {
     })
   }
 
-  /** The friend reads mail at these relays from now on. */
-  setRelays(tx: Transaction, friend: Uint8Array, addresses: string[]): void {
+  /** The friend reads mail at these relays (none changes nothing), and is reached so, from now on. */
+  setPlaces(tx: Transaction, friend: Uint8Array, places: { relays: string[]; reach: Reach }): void {
     const channel = this.#channels.get(toHex(friend))
-    const relays = this.#usable(addresses)
-    if (relays.length === 0) return
-    if (!channel || channel.relays.join() === relays.join()) return
-    putChannel(tx, friend, relays)
+    if (!channel) return
+    const named = this.#usable(places.relays)
+    const relays = named.length > 0 ? named : channel.relays
+    const { serverOf } = this.#init.direct
+    const isAtHome = channel.relays.join() === relays.join()
+    if (isAtHome && channel.direct.server === serverOf(places.reach)) return
+    putChannel(tx, friend, { relays, reach: places.reach })
     tx.afterCommit(() => {
       channel.relays = relays
-      this.#mailboxes.consign(channel)
+      this.#setReach(channel, places.reach)
+      if (isAtHome) this.#direct.consign(channel)
+      else this.#mailboxes.consign(channel)
     })
+  }
+
+  #setReach(channel: Channel, reach: Reach): void {
+    channel.reach = reach
+    channel.direct.server = this.#init.direct.serverOf(reach)
   }
 
   /** The relays of all friends, with how many friends read at each. */
@@ -294,12 +324,15 @@ export class Delivery {
     return peerIdText(server)
   }
 
-  /** Whether something for this friend lies neither at a relay nor was handed to anybody on gossip. */
+  /** Whether something for this friend lies not where it should: at the relays, or where there are none, at the friend's node. */
   hasUnplaced(friend: Uint8Array): boolean {
     const channel = this.#channels.get(toHex(friend))
     if (!channel || isBehind(channel)) return false
+    const { direct } = channel
+    const wanted = this.#receipts.wanted(channel)
+    const isDirectOnly = wanted === 0 && direct.server !== undefined
     return [...channel.entries.values()].some(
-      (entry) => this.#receipts.counted(channel, entry) < this.#receipts.wanted(channel),
+      (entry) => this.#receipts.counted(channel, entry) < wanted || (isDirectOnly && !direct.put.has(entry.number)),
     )
   }
 
@@ -414,8 +447,21 @@ export class Delivery {
   }
 
   #handOver(channel: Channel, entry: OutboxEntry, envelope: Uint8Array): void {
+    if (this.#direct.handOver(channel, entry)) return
     this.#init.courier.nudge(channel.key)
     this.#publish(channel, entry.number, envelope)
+  }
+
+  /** The direct way took too long, or is none any more. */
+  #goOtherWays(channel: Channel, number: number): void {
+    this.#init.courier.nudge(channel.key)
+    this.#publishAgain(channel, number)
+  }
+
+  #publishAgain(channel: Channel, number: number): void {
+    readBody(this.#init.store, channel.friend, number)
+      .then((body) => body?.envelope && this.#publish(channel, number, body.envelope))
+      .catch((error: unknown) => this.#init.logger.warn('publishing again failed', { problem: describe(error) }))
   }
 
   /** Best effort: a failure only means that the relays are the only way. */
@@ -452,7 +498,7 @@ export class Delivery {
 
   #replace(tx: Transaction, channel: Channel, old: OutboxEntry, changed: OutboxEntry): void {
     if (changed === old) return
-    const entry = { ...changed, state: Math.max(old.state, this.#receipts.stateReached(channel, changed)) }
+    const entry = { ...changed, state: Math.max(changed.state, this.#receipts.stateReached(channel, changed)) }
     if (entry.type === PAYLOAD_TYPE.receipt && entry.state === OUTBOX_STATES.indexOf('custody')) {
       deleteEntry(tx, channel.friend, entry.number)
       tx.afterCommit(() => channel.entries.delete(entry.number))
@@ -625,17 +671,14 @@ export class Delivery {
   /** What waits for this friend is put at once, and published again if that was not done lately. */
   #resetBackoff(channel: Channel): void {
     this.#init.courier.hurry(channel.key)
+    this.#direct.hurry(channel)
     const now = this.#init.clock.now()
     if (now - (this.#republished.get(channel.key) ?? 0) < REPUBLISH_MS) return
     this.#republished.set(channel.key, now)
     const due = [...channel.entries.values()].filter(
       ({ created, published }) => now - Math.max(published, created * 1000) >= REPUBLISH_MS,
     )
-    for (const { number } of due.slice(0, limits.MAX_REPUBLISHED)) {
-      readBody(this.#init.store, channel.friend, number)
-        .then((body) => body?.envelope && this.#publish(channel, number, body.envelope))
-        .catch((error: unknown) => this.#init.logger.warn('publishing again failed', { problem: describe(error) }))
-    }
+    for (const { number } of due.slice(0, limits.MAX_REPUBLISHED)) this.#publishAgain(channel, number)
   }
 
   // ---- mailboxes ----
@@ -699,28 +742,47 @@ export class Delivery {
     return { now: Math.floor(this.#init.protocolTime()), heard: heardOf(channel.lanes) }
   }
 
-  /** What a server has not signed for, as `Consignment.pending`. */
+  /** What a relay has not signed for, as `Consignment.pending`. */
   async #pending(channel: Channel, server: Uint8Array, limit: number): Promise<Parcel[]> {
+    const isWanted = ({ number, receipts }: OutboxEntry): boolean =>
+      !this.#direct.isHeld(channel, number) && !receipts.some((receipt) => equal(receipt.server, server))
+    const waiting = await this.#waiting(channel, limit, isWanted)
+    return waiting.map(({ entry, ...parcel }) => ({
+      ...parcel,
+      stored: (at, receipt) => this.#stored(channel, entry, at, receipt),
+      refused: (at, why, until) => this.#refused(channel, entry, at, why, until),
+    }))
+  }
+
+  /** What may leave for a friend now and fulfils `isWanted`, oldest first. */
+  async #waiting(
+    channel: Channel,
+    limit: number,
+    isWanted: (entry: OutboxEntry) => boolean,
+  ): Promise<{ entry: OutboxEntry; bytes: Uint8Array; expires: number }[]> {
     const lanes = channel.lanes.filter(({ behind }) => behind === BEHIND.no)
     const waiting = [...channel.entries.values()].filter(
-      ({ lane, receipts }) =>
-        lane !== undefined &&
-        lanes.some(({ id }) => equal(id, lane)) &&
-        !receipts.some((receipt) => equal(receipt.server, server)),
+      (entry) => lanes.some(({ id }) => entry.lane !== undefined && equal(id, entry.lane)) && isWanted(entry),
     )
-    const parcels = await Promise.all(
+    const found = await Promise.all(
       waiting.slice(0, limit).map(async (entry) => {
         const body = await readBody(this.#init.store, channel.friend, entry.number)
-        if (!body?.envelope) return undefined
-        return {
-          bytes: body.envelope,
-          expires: entry.expiryDay! * DAY,
-          stored: (at: Uint8Array, receipt: Uint8Array) => this.#stored(channel, entry, at, receipt),
-          refused: (at: Uint8Array, why: string, until: number) => this.#refused(channel, entry, at, why, until),
-        }
+        return body?.envelope && { entry, bytes: body.envelope, expires: entry.expiryDay! * DAY }
       }),
     )
-    return parcels.filter((parcel) => parcel !== undefined)
+    return found.filter((one) => one !== undefined)
+  }
+
+  /** The friend's own node has it. That is not yet the friend's word, and no custody. */
+  async #storedDirectly(channel: Channel, put: OutboxEntry, server: Uint8Array): Promise<void> {
+    const stored = (entry: OutboxEntry): OutboxEntry => {
+      if (!isSameEnvelope(entry, put)) return entry
+      // a receipt is acknowledged by nobody: here its way ends
+      const reached = entry.type === PAYLOAD_TYPE.receipt ? 'custody' : 'sent'
+      const state = Math.max(entry.state, OUTBOX_STATES.indexOf(reached))
+      return this.#walked({ ...entry, state }, 'receipt', { server, detail: "at the friend's own node" })
+    }
+    await this.#change(channel, new Map([[put.number, stored]]))
   }
 
   /** The friend gave up a mailbox that is written here: what lay there is put again when there is a newer one. */
@@ -818,7 +880,7 @@ export class Delivery {
     const inUse = this.#init.pool.inUse()
     const isOnline = inUse.some(({ connected }) => connected) || this.#init.network.peerCount() > 0
     for (const { address, connected } of inUse) {
-      if (!connected && !isOnline) continue
+      if (!isRelay(address) || (!connected && !isOnline)) continue
       const server = this.#receipts.serverId(address)
       if (await this.#init.standing.note(server, connected)) this.#standingChanged(server)
     }

@@ -90,8 +90,10 @@ export class Inbox {
 
   /** The envelope in a copy; undefined when the friend did not write it. */
   openCopy(box: ReadMailbox, mail: Mail): InboundMail | undefined {
+    // what lay at the own server the friend put there
+    const via = equal(mail.server, this.#init.network.peerId) ? 'direct' : 'relay'
     try {
-      return { bytes: openCopy(friendMailbox(box.secret, mail.server).copyKey, mail.copy), via: 'relay', box }
+      return { bytes: openCopy(friendMailbox(box.secret, mail.server).copyKey, mail.copy), via, box }
     } catch (error) {
       if (error instanceof ForgedError) return undefined
       throw error

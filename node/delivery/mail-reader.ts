@@ -15,6 +15,7 @@ export class MailReader {
   readonly #servers = new Map<string, { reader: ServerReader; end: () => void }>()
   readonly #waiting = new Map<string, Set<(ready: boolean) => void>>()
   readonly #releases: Releases
+  #waited: readonly string[] = []
 
   constructor(init: MailReaderInit) {
     this.#init = init
@@ -26,8 +27,13 @@ export class MailReader {
     await this.#releases.load()
   }
 
-  /** Replaces the set of relays at which mail is read. */
-  setServers(addresses: readonly string[]): void {
+  /**
+   * Replaces the set of servers at which mail is read.
+   * @param own the one in this process, if there is one: nobody has to wait for it
+   */
+  setServers(relays: readonly string[], own?: string): void {
+    const addresses = own === undefined ? relays : [...relays, own]
+    this.#waited = relays.length > 0 ? relays : addresses
     for (const [address, server] of this.#servers) {
       if (addresses.includes(address)) continue
       server.end()
@@ -68,7 +74,7 @@ export class MailReader {
     })
   }
 
-  /** Resolves with true once the mailbox is claimed and read at one relay at least, with false when it is given up before. */
+  /** Resolves with true once the mailbox is claimed and read at one relay at least (where there is none, at the own server), with false when it is given up before. */
   async ready(name: string): Promise<boolean> {
     if (this.#isReady(name)) return true
     return await new Promise<boolean>((resolve) => {
@@ -84,7 +90,7 @@ export class MailReader {
   }
 
   #isReady(name: string): boolean {
-    return [...this.#servers.values()].some(({ reader }) => reader.isReady(name))
+    return this.#waited.some((address) => this.#servers.get(address)?.reader.isReady(name))
   }
 
   #wake(): void {

@@ -28,7 +28,7 @@ export interface ServerUser {
 }
 
 export interface ServerPoolInit {
-  network: Network
+  network: Pick<Network, 'connect'>
   clock: Clock
   random: Random
   logger: Logger

@@ -42,7 +42,7 @@ export interface MailWatch {
 
 export interface MailReaderInit {
   pool: ServerPool
-  network: Network
+  network: Pick<Network, 'serverId'>
   store: Store
   clock: Clock
   random: Random

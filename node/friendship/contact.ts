@@ -51,6 +51,8 @@ export interface Reply {
   leg: Uint8Array
   secret: Uint8Array
   relays: string[]
+  /** Their own node, as a server; undefined when they did not tell. */
+  direct?: string | undefined
   storedAt: Uint8Array[]
 }
 
@@ -81,6 +83,9 @@ export interface Contact {
 export const MAX_EARLIER_LEGS = Math.floor(limits.ONE_TIME_KEY_DAYS / limits.LEG1_DAYS)
 
 const MAX_REASON_BYTES = 200
+/** The name of a friend's node as a server: its addresses, joined. */
+const MAX_REACH_BYTES = limits.MAX_ADDRESSES * (limits.MAX_ADDRESS_BYTES + 1) + 16
+
 const askedShape = struct({
   invite: [1, bytesBetween(1, MAX_INVITE_BYTES)],
   replySecret: [2, bytes(32)],
@@ -94,7 +99,8 @@ const replyShape = struct({
   leg: [1, bytes(limits.LEG_BYTES)],
   secret: [2, bytes(32)],
   relays: [3, relays],
-  storedAt: [4, list(peerIdBytes, limits.MAX_RELAYS)],
+  storedAt: [4, list(peerIdBytes, limits.MAX_RELAYS + 1)],
+  direct: [5, optional(text(MAX_REACH_BYTES))],
 })
 const contactRow = struct({
   id: [1, hash32],

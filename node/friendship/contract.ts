@@ -1,6 +1,7 @@
 /** What friendship needs of the rest of the node; each of its parts takes what it uses. */
 import type { Courier } from '../delivery/courier.ts'
 import type { Delivery } from '../delivery/delivery.ts'
+import type { DirectLinks } from '../delivery/direct-links.ts'
 import type { Journal } from '../delivery/journal.ts'
 import type { MailReader } from '../delivery/mail-reader.ts'
 import type { ServerPool } from '../delivery/server-pool.ts'
@@ -23,6 +24,8 @@ export interface FriendshipInit {
   delivery: Delivery
   /** Own relays, where this person reads mail. */
   relays: readonly string[]
+  /** Where friends' nodes are reached, and this one. */
+  direct: Pick<DirectLinks, 'told' | 'serverOf'>
   /** Seconds. */
   protocolTime: () => number
   /** A friend saw a record of this identity that was not signed here. */

@@ -255,7 +255,8 @@ export class Friendship {
     const contact = this.#book.get(friend, tx)
     if (!contact) return
     this.#book.put(tx, { ...contact, name: profile.name })
-    if (profile.relays.length > 0) this.#init.delivery.setRelays(tx, friend, profile.relays)
+    const { relays, peerId, addresses } = profile
+    this.#init.delivery.setPlaces(tx, friend, { relays, reach: { peerId, addresses } })
     if (profile.name !== contact.name && contact.name !== '') {
       tx.event('contact', { id: idToText(friend), state: contact.state, name: profile.name })
     }

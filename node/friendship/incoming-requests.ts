@@ -149,7 +149,7 @@ export class IncomingRequests {
       random: (length) => random.bytes(length),
       incoming: request,
       identitySecret: self.identitySecret,
-      accept: { head: self.head, relays: [...relays], rekey, name: self.name },
+      accept: { head: self.head, relays: [...relays], ...this.#init.direct.told(), rekey, name: self.name },
     })
     const record = readIdentityRecord(request.record)
     // a newer one may have been seen while the request waited for the person
@@ -168,13 +168,25 @@ export class IncomingRequests {
       asking: undefined,
       // a request of ours that nobody can have seen is not needed any more
       asked: contact.asked?.leg || contact.asked?.earlier.length ? contact.asked : undefined,
-      reply: { leg, secret: request.request.replySecret, relays: request.request.relays, storedAt: [] },
+      reply: {
+        leg,
+        secret: request.request.replySecret,
+        relays: request.request.relays,
+        direct: this.#init.direct.serverOf(request.request),
+        storedAt: [],
+      },
     }
     book.put(tx, changed)
     if (contact.verified && !changed.verified) {
       tx.event('contact', { id: idToText(contact.id), state: changed.state, verified: false, keyChanged: true })
     }
-    delivery.openChannel(tx, contact.id, { session, secrets, relays: request.request.relays })
+    const { peerId, addresses } = request.request
+    delivery.openChannel(tx, contact.id, {
+      session,
+      secrets,
+      relays: request.request.relays,
+      reach: { peerId, addresses },
+    })
     // a new session with somebody who was accepted before makes no new friendship
     if (contact.state !== 'accepted' && contact.state !== 'friend') invites.useUp(tx, inviteId)
     tx.afterCommit(() => {

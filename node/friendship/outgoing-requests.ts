@@ -201,6 +201,7 @@ export class OutgoingRequests {
         request: {
           replySecret: contact.asked.replySecret,
           relays: [...relays],
+          ...this.#init.direct.told(),
           rekey: contact.rekey,
           name: self.name,
           note: contact.asked.note,
@@ -273,7 +274,8 @@ export class OutgoingRequests {
       if (!opened || opened.accept.rekey > contact.rekey + limits.MAX_REKEY_STEP) return undefined
       const { accept, session, secrets } = opened
       const tx = new Transaction()
-      delivery.openChannel(tx, id, { session, secrets, relays: accept.relays })
+      const { relays, peerId, addresses } = accept
+      delivery.openChannel(tx, id, { session, secrets, relays, reach: { peerId, addresses } })
       // the one-time keys go in the batch that makes the session
       become(tx, { ...contact, name: accept.name, rekey: Math.max(contact.rekey, accept.rekey) })
       await journal.commit(tx)

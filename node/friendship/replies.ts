@@ -31,7 +31,10 @@ export class Replies {
     courier.set({
       name: replyName(contactKey(id)),
       kind: KIND.friend,
-      servers: reply.relays.slice(0, limits.MAX_CUSTODY_RELAYS),
+      servers: [
+        ...reply.relays.slice(0, limits.MAX_CUSTODY_RELAYS),
+        ...(reply.direct === undefined ? [] : [reply.direct]),
+      ],
       keysAt: (server) => friendMailbox(reply.secret, server),
       pending: async (server) => {
         const current = book.get(id)?.reply
