@@ -10,6 +10,8 @@ export const PROTOCOL_VERSION = 1
 
 /** A record in the DHT, signature included (2). */
 export const MAX_RECORD_BYTES = 4096
+/** A rendezvous record, always (9). */
+export const RENDEZVOUS_BYTES = 512
 export const MAX_IDENTITY_RECORD_DAYS = 90
 export const MAX_PREKEY_RECORD_DAYS = 30
 export const MAX_KEY_EVENTS = 8

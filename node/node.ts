@@ -40,6 +40,7 @@ import { Friendship } from './friendship/friendship.ts'
 import { claimOf } from './friendship/incoming-requests.ts'
 import { tellReach } from './friendship/own-reach.ts'
 import { loadToldRelays, OwnRelays, type ToldRelays } from './friendship/own-relays.ts'
+import { meetAgain } from './friendship/rendezvous.ts'
 import { Self } from './friendship/self.ts'
 import { compareRecordsAt, validateRecordAt } from './identity/record-keys.ts'
 import { idToText } from './identity/root.ts'
@@ -298,7 +299,10 @@ export class KithNode implements NodeService {
     this.#readAtServers()
     await this.#friendship.start()
     await this.#tellRelays()
-    this.#telling = clock.after(TELL_REACH_MS, () => this.#tellReach())
+    this.#telling = clock.after(TELL_REACH_MS, () => {
+      this.#tellReach()
+      this.#meetAgain()
+    })
     this.#reviewLater()
     this.#publishRecords()
     // a record that a wrong clock dates into the future is believed by nobody, for as long: the relays' time comes first
@@ -732,6 +736,25 @@ export class KithNode implements NodeService {
     this.#reviewRelays()
   }
 
+  /** Friends of whom nothing was heard for long are sought, and told, where the relays do not lead. */
+  #meetAgain(): void {
+    if (!this.#online || this.#stopped) return
+    const { random, network, logger } = this.#ports
+    const friends = this.#friendship.all().filter(({ state }) => state === 'friend' || state === 'accepted')
+    const init = {
+      delivery: this.#delivery,
+      journal: this.#journal,
+      random,
+      network,
+      place: () => ({ relays: [...this.#ownRelays.current], ...this.#direct.told() }),
+      protocolTime: () => this.#time.now(),
+    }
+    meetAgain(
+      init,
+      friends.map(({ id }) => id),
+    ).catch((error: unknown) => logger.warn('seeking friends failed', { problem: describe(error) }))
+  }
+
   #publishRecords(): void {
     const records = { identity: this.#self.record.bytes, prekeys: [this.#self.prekeyRecord] }
     this.#directory
@@ -754,6 +777,7 @@ export class KithNode implements NodeService {
     this.#renewal = clock.after(RENEW_MS, () => {
       this.#renew()
       this.#tellReach()
+      this.#meetAgain()
     })
     this.#friendship.sweep().catch((error: unknown) => logger.warn('sweeping failed', { problem: describe(error) }))
     // one after the other: each begins with the keys that the one before left

@@ -7,7 +7,7 @@ import { createCustody, type Custody, type CustodyInit } from './custody/custody
 import { GossipGate } from './delivery/gossip-gate.ts'
 import { Journal } from './delivery/journal.ts'
 import { describe, UsageError } from './errors.ts'
-import { compareRecordsAt, validateRecordAt } from './identity/record-keys.ts'
+import { admitRecordAt, compareRecordsAt } from './identity/record-keys.ts'
 import { allTopics } from './mailbox/buckets.ts'
 import { BUCKET_BITS } from './node.ts'
 import type { Inbound, Ports, Timer } from './ports.ts'
@@ -161,7 +161,7 @@ async function noPerson(): Promise<never> {
 function recordRules({ clock }: Ports): Pick<Inbound, 'validateRecord' | 'compareRecords'> {
   return {
     validateRecord: (key, value) => {
-      validateRecordAt(key, value, { now: Math.floor(clock.now() / 1000) })
+      admitRecordAt(key, value, { now: Math.floor(clock.now() / 1000) })
     },
     compareRecords: compareRecordsAt,
   }

@@ -17,6 +17,8 @@ const NAMES = {
   dhtIdentity: 'dht',
   dhtPrekey: 'pk',
   recordReceipt: 'record-receipt',
+  rendezvousKeys: 'rv-keys',
+  rendezvousRecord: 'rv-record',
   // mailboxes (PROTOCOL 3)
   mailbox: 'mbx',
   mailboxKeys: 'mailbox-keys',

@@ -66,6 +66,8 @@ export interface Channel {
   /** Where the friend's own node is reached, as it was told. */
   reach: Reach
   direct: DirectState
+  /** Seconds: the day on which something of the friend's last came; durable, unlike `lastHeard`. */
+  heardAt: number
   /** In the order of PROTOCOL 7: highest rekey number first, then lowest th1. */
   lanes: Lane[]
   mailboxes: Mailboxes
@@ -82,6 +84,7 @@ const channelRow = struct({
   relays: [1, relays],
   peerId: [2, optional(peerIdBytes)],
   addresses: [3, optional(addresses)],
+  heardAt: [4, optional(uint())],
 })
 const laneRow = struct({
   session: [1, bytesBetween(1, 1_000_000)],
@@ -120,6 +123,7 @@ export function newChannel(friend: Uint8Array): Channel {
     key: toHex(friend),
     relays: [],
     reach: {},
+    heardAt: 0,
     direct: { server: undefined, held: new Map(), put: new Map() },
     lanes: [],
     mailboxes: NO_MAILBOXES,
@@ -146,9 +150,18 @@ export function isBehind(channel: Channel): boolean {
   return channel.lanes.length > 0 && sendingLane(channel) === undefined
 }
 
-/** Writes where a friend reads mail and is reached. */
-export function putChannel(tx: Transaction, friend: Uint8Array, places: Pick<Channel, 'relays' | 'reach'>): void {
-  tx.put(TABLE.session, friend, CHANNEL, encode(channelRow, { relays: places.relays, ...places.reach }))
+/** Writes where a friend reads mail and is reached, and when they were heard. */
+export function putChannel(
+  tx: Transaction,
+  friend: Uint8Array,
+  places: Pick<Channel, 'relays' | 'reach' | 'heardAt'>,
+): void {
+  tx.put(
+    TABLE.session,
+    friend,
+    CHANNEL,
+    encode(channelRow, { relays: places.relays, ...places.reach, heardAt: places.heardAt }),
+  )
 }
 
 export function putMailboxes(tx: Transaction, friend: Uint8Array, mailboxes: Mailboxes): void {
@@ -198,7 +211,8 @@ export async function loadChannel(store: Store, friend: Uint8Array): Promise<Cha
   const channel = newChannel(friend)
   const row = await store.get({ table: TABLE.session, scope: friend, position: CHANNEL })
   if (row) {
-    const { relays: theirs, ...reach } = decode(channelRow, row, 2000)
+    const { relays: theirs, heardAt = 0, ...reach } = decode(channelRow, row, 2000)
+    channel.heardAt = heardAt
     channel.relays = theirs
     channel.reach = reach
   }

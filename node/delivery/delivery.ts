@@ -191,7 +191,8 @@ export class Delivery {
   ): void {
     const lane = newLane(init.session, init.secrets)
     const relays = this.#usable(init.relays)
-    putChannel(tx, friend, { relays, reach: init.reach })
+    const heardAt = this.#today()
+    putChannel(tx, friend, { relays, reach: init.reach, heardAt })
     putLane(tx, friend, lane, { ...lane, highestTag: -1 })
     const channel = this.#channels.get(toHex(friend)) ?? newChannel(friend)
     const lanes = [...channel.lanes, lane].toSorted(laneOrder)
@@ -200,6 +201,7 @@ export class Delivery {
       this.#channels.set(channel.key, channel)
       channel.relays = relays
       this.#setReach(channel, init.reach)
+      channel.heardAt = heardAt
       channel.lanes = lanes
       this.#mailboxes.consign(channel)
     })
@@ -243,7 +245,7 @@ export class Delivery {
     const { serverOf } = this.#init.direct
     const isAtHome = channel.relays.join() === relays.join()
     if (isAtHome && channel.direct.server === serverOf(places.reach)) return
-    putChannel(tx, friend, { relays, reach: places.reach })
+    putChannel(tx, friend, { relays, reach: places.reach, heardAt: channel.heardAt })
     tx.afterCommit(() => {
       channel.relays = relays
       this.#setReach(channel, places.reach)
@@ -371,6 +373,23 @@ export class Delivery {
       })
     }
     await this.#init.journal.commit(tx)
+  }
+
+  /**
+   * What decides whether a friend is sought elsewhere: the reach secrets of the first session, since when an own profile
+   * waits for their word (undefined: none does), and the day on which they were heard last; seconds.
+   */
+  standing(
+    friend: Uint8Array,
+  ): { reachOut: Uint8Array; reachIn: Uint8Array; toldAt: number | undefined; heardAt: number } | undefined {
+    const channel = this.#channels.get(toHex(friend))
+    // of sessions that crossed the lowest th1 counts, as everywhere
+    const rekey = Math.min(...(channel?.lanes ?? []).map(({ session }) => session.rekey))
+    const first = channel?.lanes.find(({ session }) => session.rekey === rekey)
+    if (!channel || !first) return undefined
+    const profiles = [...channel.entries.values()].filter(({ type }) => type === PAYLOAD_TYPE.profile)
+    const toldAt = profiles.length > 0 ? Math.min(...profiles.map(({ created }) => created)) : undefined
+    return { reachOut: first.reachOut, reachIn: first.reachIn, toldAt, heardAt: channel.heardAt }
   }
 
   isOnline(friend: Uint8Array): boolean {
@@ -663,6 +682,7 @@ export class Delivery {
   #heard(channel: Channel): void {
     const now = this.#init.clock.now()
     channel.lastHeard = now
+    this.#noteHeard(channel)
     if (isBehind(channel)) return
     this.#replaceIfDue(channel)
     if (channel.entries.size > 0) this.#resetBackoff(channel)
@@ -679,6 +699,25 @@ export class Delivery {
       ({ created, published }) => now - Math.max(published, created * 1000) >= REPUBLISH_MS,
     )
     for (const { number } of due.slice(0, limits.MAX_REPUBLISHED)) this.#publishAgain(channel, number)
+  }
+
+  /** Once a day it is written when a friend was heard. */
+  #noteHeard(channel: Channel): void {
+    const heardAt = this.#today()
+    if (heardAt <= channel.heardAt) return
+    this.#alone(channel, async () => {
+      const tx = new Transaction()
+      putChannel(tx, channel.friend, { ...channel, heardAt })
+      tx.afterCommit(() => {
+        channel.heardAt = heardAt
+      })
+      await this.#init.journal.commit(tx)
+    })
+  }
+
+  /** First second of the day. */
+  #today(): number {
+    return Math.floor(this.#init.protocolTime() / DAY) * DAY
   }
 
   // ---- mailboxes ----

@@ -26,6 +26,7 @@ import {
   readIdentityRecord,
   readPrekeyRecord,
 } from '../identity/records.ts'
+import { checkRendezvous, isRendezvousKey } from '../identity/rendezvous.ts'
 import { PeerError } from '../errors.ts'
 import { MAX_VALUES_PER_LOOKUP } from '../limits.ts'
 import type { Clock, Logger, Network, Store, Timer } from '../ports.ts'
@@ -174,6 +175,10 @@ class RecordDirectory implements Directory {
   }
 
   validate(key: Uint8Array, value: Uint8Array): void {
+    if (isRendezvousKey(key)) {
+      checkRendezvous(key, value, { now: this.#init.protocolTime() })
+      return
+    }
     const view = this.#check(key, value)
     // of strangers nothing is remembered that this node did not ask for: the store holds it
     if (!this.#memory.isPinned(key)) return

@@ -1,5 +1,5 @@
 /**
- * Where the two records lie in the DHT, and what holds for bytes found there (PROTOCOL 2): a key commits to the ID or to
+ * Where records lie in the DHT, and what holds for bytes found there (PROTOCOL 2): a key commits to the ID or to
  * the device that signs, so nobody can plant a record. Memory of what was seen before is `directory/`'s.
  *
  *   identity  "/kith-id/" || H(L("dht") || ID)
@@ -12,6 +12,7 @@ import { typedKeyBytes, typeKey } from '../crypto/key-type.ts'
 import { L } from '../crypto/labels.ts'
 import { PeerError } from '../errors.ts'
 import { MAX_RECORD_BYTES } from '../limits.ts'
+import { checkRendezvous, compareRendezvous, isRendezvousKey } from './rendezvous.ts'
 import { compareHeads, type IdentityView, type PrekeyView, readIdentityRecord, readPrekeyRecord } from './records.ts'
 
 const NAMESPACE = { identity: utf8('/kith-id/'), prekey: utf8('/kith-pk/') } as const
@@ -69,19 +70,33 @@ export function validateRecordAt(
 }
 
 /**
+ * Whether a DHT may hold a value at a key: a record as above, or a rendezvous record.
+ * @throws PeerError, ForgedError when it may not
+ */
+export function admitRecordAt(key: Uint8Array, value: Uint8Array, options: RecordAtOptions = {}): void {
+  if (isRendezvousKey(key)) checkRendezvous(key, value, options)
+  else validateRecordAt(key, value, options)
+}
+
+/**
  * Total order of any two byte strings at one key, positive when `a` wins: a record of this key beats garbage, records go
  * by their heads, garbage by its bytes. It depends on no clock and never throws.
  */
 export function compareRecordsAt(key: Uint8Array, a: Uint8Array, b: Uint8Array): number {
   const first = tryRead(key, a)
   const second = tryRead(key, b)
-  if (first && second) return compareHeads(first.head, second.head)
+  if (first === 'rendezvous' && second === 'rendezvous') return compareRendezvous(a, b)
+  if (typeof first === 'object' && typeof second === 'object') return compareHeads(first.head, second.head)
   if (first || second) return first ? 1 : -1
   return compare(b, a)
 }
 
-function tryRead(key: Uint8Array, value: Uint8Array): IdentityView | PrekeyView | undefined {
+function tryRead(key: Uint8Array, value: Uint8Array): IdentityView | PrekeyView | 'rendezvous' | undefined {
   try {
+    if (isRendezvousKey(key)) {
+      checkRendezvous(key, value)
+      return 'rendezvous'
+    }
     return validateRecordAt(key, value)
   } catch {
     return undefined // garbage has a place in the order, it is no error

@@ -11,12 +11,12 @@ import type { Inbound } from '../ports.ts'
 type RecordRules = Pick<Inbound, 'validateRecord' | 'compareRecords'>
 
 /** Namespaces of records: the first segment of their keys. */
-const NAMESPACES = ['kith-id', 'kith-pk'] as const
+const NAMESPACES = ['kith-id', 'kith-pk', 'kith-rv'] as const
 const HASH_BYTES = 32
 
 const KEY_PREFIXES = NAMESPACES.map((namespace) => utf8(`/${namespace}/`))
 
-/** `/<namespace>/` and a hash of 32 bytes, which may hold any byte: only the first segment is read as text. */
+/** `/<namespace>/` and a hash or a key of 32 bytes, which may hold any byte: only the first segment is read as text. */
 export function isRecordKey(key: Uint8Array): boolean {
   return KEY_PREFIXES.some(
     (prefix) =>

@@ -101,7 +101,16 @@ describe('the protocol document', () => {
     const ends = tables.filter(({ columns }) => columns[0] === 'offset' && columns[1] === 'length').map(endOf)
     const frameHeader = 8
     const body = ENVELOPE_HEADER_BYTES + HEADER_BYTES + 40
-    const expected = [ENVELOPE_HEADER_BYTES, frameHeader, LEG1_INNER_BYTES, limits.LEG_BYTES, 288, HEADER_BYTES, body]
+    const expected = [
+      ENVELOPE_HEADER_BYTES,
+      frameHeader,
+      LEG1_INNER_BYTES,
+      limits.LEG_BYTES,
+      288,
+      HEADER_BYTES,
+      body,
+      limits.RENDEZVOUS_BYTES,
+    ]
     expect(ends).to.deep.equal(expected)
   })
 
