@@ -77,7 +77,7 @@ export interface ConfigSources {
 const OTHER_VARIABLES = new Set(['KITH_HOME'])
 
 /** Keys that are laid down and change nothing yet. */
-const RESERVED: readonly ConfigKey[] = ['name', 'direct']
+const RESERVED: readonly ConfigKey[] = ['name']
 
 /** `--log-level` for `logLevel`. */
 export function flagName(key: ConfigKey): string {

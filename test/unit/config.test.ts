@@ -112,6 +112,8 @@ describe('configuration', () => {
     })
 
     it('tells no friend an address in the profile privacy, unless asked to', () => {
+      expect(resolveConfig({}).values.direct).to.equal('lan')
+      expect(resolveConfig({ flags: { direct: 'always' } }).warnings).to.deep.equal([])
       expect(resolveConfig({ flags: { profile: 'privacy' } }).values.direct).to.equal('never')
       expect(resolveConfig({ flags: { profile: 'privacy', direct: 'lan' } }).values.direct).to.equal('lan')
     })
