@@ -110,14 +110,15 @@ export class Friendship {
     return this.#book.findRequester(who) ?? this.#book.resolve(who)
   }
 
-  /** Any contact, else somebody who asks, by the name they claim. */
+  /** Any contact, else somebody who asks, by the name they claim, else whoever has this whole ID. */
   resolveAnybody(who: string): Contact {
     try {
       return this.#book.resolve(who)
     } catch (error) {
-      const requester = error instanceof UsageError && error.code === 'UNKNOWN_FRIEND' && this.#book.findRequester(who)
-      if (!requester) throw error
-      return requester
+      if (!(error instanceof UsageError) || error.code !== 'UNKNOWN_FRIEND') throw error
+      const anybody = this.#book.findRequester(who) ?? strangerOf(who)
+      if (!anybody || equal(anybody.id, this.#init.self.id)) throw error
+      return anybody
     }
   }
 
@@ -176,7 +177,7 @@ export class Friendship {
   /** Consents to a request. @throws UsageError `WRONG_STATE` when there is none */
   async accept(contact: Contact, petname?: string): Promise<Contact> {
     return await this.#init.delivery.exclusively(contact.id, async () => {
-      const current = this.get(contact.id) ?? contact
+      const current = this.get(contact.id) ?? newContact(contact.id)
       if (!current.asking) throw new UsageError('WRONG_STATE', 'there is no request of this contact to accept')
       return await this.#incoming.accept(current, petname)
     })
@@ -185,7 +186,7 @@ export class Friendship {
   /** Refuses a request without a word. @throws UsageError `WRONG_STATE` when there is none */
   async decline(contact: Contact): Promise<Contact> {
     return await this.#init.delivery.exclusively(contact.id, async () => {
-      const current = this.get(contact.id) ?? contact
+      const current = this.get(contact.id) ?? newContact(contact.id)
       if (!current.asking) throw new UsageError('WRONG_STATE', 'there is no request of this contact to decline')
       const state = current.state === 'incoming' ? 'none' : current.state
       return await this.#book.save({ ...current, state, asking: undefined }, (tx) =>
@@ -198,7 +199,7 @@ export class Friendship {
   async end(contact: Contact, block: boolean): Promise<Contact> {
     const { delivery, directory, reader } = this.#init
     return await delivery.exclusively(contact.id, async () => {
-      const current = this.get(contact.id) ?? contact
+      const current = this.get(contact.id) ?? newContact(contact.id)
       if (!block && current.state === 'none') throw new UsageError('WRONG_STATE', 'this contact is no friend')
       const state = block ? 'blocked' : 'none'
       const changed: Contact = {
@@ -230,7 +231,7 @@ export class Friendship {
       })
     }
     return await this.#init.delivery.exclusively(contact.id, async () => {
-      const current = this.get(contact.id) ?? contact
+      const current = this.get(contact.id) ?? newContact(contact.id)
       if (current.state !== 'friend' && current.state !== 'accepted') {
         throw new UsageError('WRONG_STATE', 'only friends can be verified')
       }
@@ -276,5 +277,14 @@ export class Friendship {
     tx.event('friend', { id: idToText(contact.id), petname, name: contact.name })
     if (contact.asked) this.#init.reader.giveUp(tx, replyName(contactKey(contact.id)))
     tx.afterCommit(() => this.#replies.recall(contact.id))
+  }
+}
+
+function strangerOf(who: string): Contact | undefined {
+  try {
+    return newContact(idFromText(who))
+  } catch (error) {
+    if (error instanceof UsageError) return undefined
+    throw error
   }
 }

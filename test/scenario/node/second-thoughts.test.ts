@@ -215,12 +215,19 @@ describe('people who change their minds', () => {
     const link = await invite(alice, 1)
     await bob.do((it) => it.add({ target: link, petname: 'alice' }))
     await world.eventually(async () => (await alice.it.requests()).length === 1)
-    await alice.do((it) => it.decline('bob'))
+    const bobsId = await bob.do((it) => it.id)
+    // the one who comes second finds nothing to decide on
+    const ended = await alice.do((it) => Promise.allSettled([it.decline('bob'), it.accept('bob')]))
+    expect(ended.map(({ status }) => status)).to.deep.equal(['fulfilled', 'rejected'])
     const rows = world.disk('alice').image().rows
     expect(rows.list({ table: TABLE.contact, scope: new Uint8Array(0) })).to.deep.equal([])
     await world.restart('alice')
     await world.pass(MINUTE)
     expect(await alice.do((it) => it.requests())).to.deep.equal([])
+    // by the ID anybody can be blocked, but oneself
+    expect(await alice.do((it) => it.block(bobsId))).to.deep.equal({ id: bobsId, state: 'blocked' })
+    expect(await codeOf(alice.do((it) => it.block(it.id)))).to.equal('UNKNOWN_FRIEND')
+    expect(await codeOf(alice.do((it) => it.block('bob')))).to.equal('UNKNOWN_FRIEND')
   })
 
   it('take a friend who asks anew by an invite of theirs as well', async () => {
