@@ -29,6 +29,7 @@ import { GossipGate } from './delivery/gossip-gate.ts'
 import { Journal, Transaction } from './delivery/journal.ts'
 import { tellTrail } from './delivery/trail.ts'
 import { MailReader } from './delivery/mail-reader.ts'
+import { askServers, handToServers } from './delivery/record-servers.ts'
 import { RelayStanding } from './delivery/relay-standing.ts'
 import { ServerPool } from './delivery/server-pool.ts'
 import { createDirectory, type Directory } from './directory/directory.ts'
@@ -71,7 +72,6 @@ type Settings = Required<Omit<NodeOptions, 'signingSeed'>>
 export const BUCKET_BITS = 2
 const RECEIPT_DELAY_MS = { normal: [1000, 5000], light: [1000, 5000], privacy: [2000, 30_000] } as const
 const ACKNOWLEDGE_WITHIN_MS = 60_000
-const RECORD_TIMEOUT_MS = 8000
 const RENEW_MS = 6 * 3_600_000
 /** When the relays have not told the time by then, the own clock has to do. */
 const FIRST_RENEW_MS = 60_000
@@ -82,6 +82,8 @@ const TELL_REACH_MS = 30_000
 const SETTLE_STEP_MS = 50
 /** What a stop may spend on acknowledgements that wait. */
 const FLUSH_MS = 2000
+/** What a relay may take to say whether it takes mail. */
+const GREETING_TIMEOUT_MS = 8000
 const FINAL: readonly DeliveryState[] = ['delivered', 'read', 'expired', 'failed']
 const RANK: Record<DeliveryState, number> = {
   queued: 0,
@@ -193,8 +195,10 @@ export class KithNode implements NodeService {
       network,
       logger,
       protocolTime,
-      askServers: (key, servers) => this.#askServers(key, servers ?? ownRelays.current),
-      ...(options.relays.length > 0 && { handToServers: (key, value) => this.#handToServers(key, value) }),
+      askServers: (key, servers) => askServers(this.#pool, servers ?? ownRelays.current, key),
+      ...(options.relays.length > 0 && {
+        handToServers: (key, value) => handToServers(this.#pool, ownRelays.current, { key, value }),
+      }),
       onAlarm: (alarm) => this.#alarms.record(alarm),
     })
     this.#conversations = new Conversations({ store, selfId: self.id })
@@ -275,6 +279,8 @@ export class KithNode implements NodeService {
       known,
     )
     await node.#reader.load()
+    // before anything is given up: a mailbox whose invite ended meanwhile is released where it lies
+    node.#readAtServers()
     await node.#directory.start()
     const friends = await node.#friendship.load()
     await node.#conversations.start(node.#delivery, node.#friendship)
@@ -296,7 +302,6 @@ export class KithNode implements NodeService {
     await network.start(inbound)
     this.#pool.start()
     if (this.#options.profile !== 'light') network.subscribe([topicOf(this.#self.id, this.#options.bucketBits)])
-    this.#readAtServers()
     await this.#friendship.start()
     await this.#tellRelays()
     this.#telling = clock.after(TELL_REACH_MS, () => {
@@ -714,7 +719,7 @@ export class KithNode implements NodeService {
 
   async #takesMail(address: string): Promise<boolean> {
     try {
-      return await this.#pool.withServer(address, RECORD_TIMEOUT_MS, async ({ client }) => {
+      return await this.#pool.withServer(address, GREETING_TIMEOUT_MS, async ({ client }) => {
         const { policy, time } = await client.hello()
         return policy.drain === undefined || policy.drain > time
       })
@@ -787,34 +792,6 @@ export class KithNode implements NodeService {
         if (changed) this.#publishRecords()
       })
       .catch((error: unknown) => logger.warn('renewing keys failed', { problem: describe(error) }))
-  }
-
-  async #askServers(key: Uint8Array, servers: readonly string[]): Promise<Uint8Array[]> {
-    const answers = await Promise.allSettled(
-      servers.map((address) =>
-        this.#pool.withServer(address, RECORD_TIMEOUT_MS, async ({ client }) => await client.getRecord(key)),
-      ),
-    )
-    return answers.flatMap((answer) =>
-      answer.status === 'fulfilled' && answer.value.status === 'ok' ? [answer.value.record] : [],
-    )
-  }
-
-  async #handToServers(key: Uint8Array, value: Uint8Array): Promise<number> {
-    const relays = this.#ownRelays.current
-    const answers = await Promise.allSettled(
-      relays.map((address) =>
-        this.#pool.withServer(address, RECORD_TIMEOUT_MS, async ({ client }) => {
-          const known = await client.getRecord(key)
-          // handing in costs postage: not again when the server has it
-          if (known.status === 'ok' && toHex(known.record) === toHex(value)) return known
-          return await client.putRecord({ key, record: value })
-        }),
-      ),
-    )
-    const taken = answers.filter((answer) => answer.status === 'fulfilled' && answer.value.status === 'ok').length
-    // strangers ask any one of them
-    return taken === relays.length ? taken : 0
   }
 }
 
