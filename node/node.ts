@@ -238,9 +238,7 @@ export class KithNode implements NodeService {
       reader: this.#reader,
       courier: this.#courier,
       delivery: this.#delivery,
-      get relays() {
-        return ownRelays.current
-      },
+      relays: () => ownRelays.current,
       direct: this.#direct,
       protocolTime,
       onUnknownHead: (friend) => this.#alarms.raise('unknown-head', friend),

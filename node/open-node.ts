@@ -185,14 +185,18 @@ async function openRelay(
   ports: Ports,
   signingSeed: Uint8Array,
   config: Config,
-  { store }: OpenedHome,
+  { store, isChanged, acceptChange }: OpenedHome,
 ): Promise<KithRelay> {
-  return await KithRelay.open(ports, {
+  const relay = await KithRelay.open(ports, {
     signingSeed,
+    isRestored: isChanged,
     problems: () => storeProblems(store),
     policy: { maxDays: config.relayMaxDays, contact: config.relayContact },
     limits: { maxClaims: config.relayMaxClaims, maxBytes: config.relayMaxBytes },
   })
+  // the new store ID is on the disk
+  if (isChanged) await acceptChange()
+  return relay
 }
 
 async function transportSeed(store: Store, role: 'node' | 'relay'): Promise<Uint8Array> {

@@ -22,8 +22,8 @@ export interface FriendshipInit {
   reader: MailReader
   courier: Courier
   delivery: Delivery
-  /** Own relays, where this person reads mail. */
-  relays: readonly string[]
+  /** Own relays, where this person reads mail; they may change while the node runs. */
+  relays: () => readonly string[]
   /** Where friends' nodes are reached, and this one. */
   direct: Pick<DirectLinks, 'told' | 'serverOf'>
   /** Seconds. */

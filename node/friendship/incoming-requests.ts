@@ -149,7 +149,7 @@ export class IncomingRequests {
       random: (length) => random.bytes(length),
       incoming: request,
       identitySecret: self.identitySecret,
-      accept: { head: self.head, relays: [...relays], ...this.#init.direct.told(), rekey, name: self.name },
+      accept: { head: self.head, relays: [...relays()], ...this.#init.direct.told(), rekey, name: self.name },
     })
     const record = readIdentityRecord(request.record)
     // a newer one may have been seen while the request waited for the person

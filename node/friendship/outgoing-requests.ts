@@ -77,7 +77,7 @@ export class OutgoingRequests {
    */
   async ask(contact: Contact, invite: Invite, { petname, note }: { petname?: string; note: string }): Promise<Contact> {
     const { relays, random, protocolTime, book } = this.#init
-    if (relays.length === 0) {
+    if (relays().length === 0) {
       throw new UsageError('NO_RELAY', 'without a relay nobody can answer', {
         hint: 'add one: `kith config set relays ADDRESS`, then start again',
       })
@@ -200,7 +200,7 @@ export class OutgoingRequests {
         peer: { record: found.identity.bytes, prekeyRecord: prekey.bytes },
         request: {
           replySecret: contact.asked.replySecret,
-          relays: [...relays],
+          relays: [...relays()],
           ...this.#init.direct.told(),
           rekey: contact.rekey,
           name: self.name,

@@ -34,8 +34,8 @@ export interface OpenedHome {
   /** Closing it gives the home free. */
   store: RowStore
   /**
-   * A person's home may be a copy, an older one, or damaged: no session in it may be sent in. Stays so, over restarts, until
-   * `acceptChange` is called, which is for when that is durable.
+   * The home may be a copy, an older one, or damaged: no session of a person's may be sent in, and what a relay signed for
+   * may not be there. Stays so, over restarts, until `acceptChange` is called, which is for when that is durable.
    */
   isChanged: boolean
   acceptChange: () => Promise<void>
@@ -60,7 +60,7 @@ export async function openHome(init: OpenHomeInit): Promise<OpenedHome> {
   }
   await prepareHome(paths)
   await claimRole(paths, init.role)
-  const closed = init.role === 'node' ? await lookAtClosed(paths) : undefined
+  const closed = await lookAtClosed(paths)
   // a relay's key is drawn after its database was made
   const isNew = init.role === 'relay' && !(await exists(paths.machineKey))
   const level = await openLevel(paths.db, isNew)
@@ -75,7 +75,6 @@ export async function openHome(init: OpenHomeInit): Promise<OpenedHome> {
           })
     const store = createRowStore(level, deriveStoreKeys(masterKey), init.random)
     await checkSchema(level, store)
-    if (closed === undefined) return { role: init.role, paths, store, isChanged: false, acceptChange: async () => {} }
     const isChanged = await isHomeChanged(paths, store, closed)
     let isOurs = false
     const acceptChange = async (): Promise<void> => {

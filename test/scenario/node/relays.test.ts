@@ -85,6 +85,13 @@ describe('relays that are gone for good', () => {
     // the friend writes there from now on, and nothing hangs on the relays that are gone
     const sent: Sent[] = [await sayOnce(village, dave, carol, 'hello')]
     await world.eventually(async () => (await textsOf(carol, dave)).length === 1, HOUR)
+    // and somebody new is told of it with the request
+    const erin = await settle(village, 'erin', { profile: 'light', relays: [addresses[2]!] })
+    await befriend(world, erin, carol)
+    const first = await say(erin, carol, 'nice to meet you')
+    await world.eventually(async () => (await textsOf(carol, erin)).length === 1, HOUR)
+    const { steps } = await erin.do((it) => it.trace(first))
+    expect(steps.filter(({ step }) => step === 'receipt').map(({ by }) => by)).to.deep.equal([addresses[2]])
     await world.restart('relay1')
     await world.restart('relay2')
     await world.pass(3 * HOUR)

@@ -184,6 +184,26 @@ describe('home', () => {
       await again.store.close()
     })
 
+    it('T33 tells that it was copied or put back, until that is accepted, and nothing else after restarts', async () => {
+      await openAndClose(relay(path))
+      const yesterday = `${path} yesterday`
+      await cp(path, yesterday, { recursive: true, preserveTimestamps: true })
+      const again = await openHome(relay(path))
+      expect(again.isChanged).to.equal(false)
+      await again.store.close()
+      await rm(path, { recursive: true })
+      await cp(yesterday, path, { recursive: true, preserveTimestamps: true })
+      for (const isAccepted of [false, true]) {
+        const restored = await openHome(relay(path))
+        expect(restored.isChanged).to.equal(true)
+        if (isAccepted) await restored.acceptChange()
+        await restored.store.close()
+      }
+      const later = await openHome(relay(path))
+      expect(later.isChanged).to.equal(false)
+      await later.store.close()
+    })
+
     it('is no person’s, and a person’s is no relay’s', async () => {
       await openAndClose(relay(path))
       expect(await rejection(openHome(person(path)))).to.have.property('code', 'WRONG_ROLE')
