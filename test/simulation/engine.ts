@@ -81,6 +81,11 @@ export class Engine {
     return this.#now - EPOCH_MS
   }
 
+  /** Events that are still to happen, those cancelled lately included. */
+  get pending(): number {
+    return this.#queue.size
+  }
+
   /** Lets `run` happen as an event of its own in `delayMs` (rounded up, at least 0). An error it throws fails the run. */
   schedule(delayMs: number, run: () => void): Timer {
     const wait = Number.isNaN(delayMs) ? 0 : Math.max(0, Math.ceil(delayMs))

@@ -19,6 +19,11 @@ export class EventQueue {
   #order = 0
   #cancelled = 0
 
+  /** Events that wait, those cancelled lately included. */
+  get size(): number {
+    return this.#heap.length
+  }
+
   push(at: number, tie: number, run: () => void): Timer {
     const event: SimEvent = { at, tie, order: this.#order++, run, state: 'waiting' }
     this.#heap.push(event)

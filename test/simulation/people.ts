@@ -32,12 +32,12 @@ export function startRelay(
   options: Partial<RelayOptions> = {},
   hooks: Hooks<KithRelay> = {},
 ): Promise<Relay> {
-  const signingSeed = sha256(utf8(`relay ${name} in world ${world.seed}`))
+  const signingSeed = options.signingSeed ?? sha256(utf8(`relay ${name} in world ${world.seed}`))
   return world.start(name, async (ports) => {
     const network = ports.createNetwork(signingSeed)
     const policy = { claimBits: CHEAP_CLAIM_BITS, ...options.policy }
     const dressed = hooks.ports?.({ ...ports, network }) ?? { ...ports, network }
-    const relay = await KithRelay.open(dressed, { signingSeed, ...options, policy })
+    const relay = await KithRelay.open(dressed, { ...options, signingSeed, policy })
     hooks.opened?.(relay)
     await relay.start()
     return relay

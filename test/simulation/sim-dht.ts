@@ -2,7 +2,7 @@
  * The DHT of the simulated network: every peer that is up holds every record that it takes. Records stay with a host
  * over its restarts, for 48 hours. A holder may lie: it takes everything and serves the oldest it ever had.
  */
-import { toHex } from '../../node/crypto/bytes.ts'
+import { equal, toHex } from '../../node/crypto/bytes.ts'
 import { ForgedError, PeerError } from '../../node/errors.ts'
 import { DAY, type Engine } from './engine.ts'
 import type { Endpoint, Wire } from './sim-endpoint.ts'
@@ -102,6 +102,11 @@ export class SimDht {
         oldest: known?.oldest ?? new Uint8Array(value),
         at: this.#engine.now,
       })
+      return true
+    }
+    if (known !== undefined && equal(known.best, value)) {
+      // judged when it came first: republishing is most of what a DHT does
+      held.set(name, { ...known, at: this.#engine.now })
       return true
     }
     if (!this.#isValid(holder, key, value)) return false

@@ -25,14 +25,18 @@ interface Batch {
 /** What lay on a disk at one moment; belongs to the test, which may put it back on any disk. */
 export interface DiskImage {
   readonly rows: SortedRows
+  /** The key of `blind`, 32 bytes: a home that is copied takes it along. */
+  readonly blindKey: Uint8Array
 }
 
 export class SimDisk {
   /** While set, writes are refused with this code and change nothing. */
   refusing: 'STORE_FULL' | 'STORE_FAILED' | undefined
+  /** Told of each batch when it is on the disk for good, in order and before it is acknowledged. */
+  onDurable: ((changes: readonly RowChange[]) => void) | undefined
   readonly #engine: Engine
   readonly #random: SeededRandom
-  readonly #blindKey: Uint8Array
+  #blindKey: Uint8Array
   #rows = new SortedRows()
   #waiting: Batch[] = []
 
@@ -49,32 +53,49 @@ export class SimDisk {
       list: (range) =>
         life.call('store.list', partsOfRange(range), () => this.#read(life, () => this.#rows.list(range))),
       write: (changes) => life.call('store.write', partsOfChanges(changes), () => this.#write(life, changes)),
-      blind: (bytes) => hmacSha256(this.#blindKey, bytes).slice(0, 8),
+      blind: (bytes) => this.blind(bytes),
     }
   }
 
   /** What a crash leaves: everything acknowledged and a seeded number of the batches that were under way. */
   crash(): void {
     const kept = this.#random.int(0, this.#waiting.length)
-    for (const batch of this.#waiting.slice(0, kept)) this.#rows.apply(batch.changes)
-    this.#engine.faults.batchesKept += kept
-    this.#engine.faults.batchesLost += this.#waiting.length - kept
+    const waiting = this.#waiting
     this.#waiting = []
+    this.#engine.faults.batchesKept += kept
+    this.#engine.faults.batchesLost += waiting.length - kept
+    for (const batch of waiting.slice(0, kept)) this.#apply(batch)
   }
 
   /** A copy of what is on the disk now. */
   image(): DiskImage {
-    return { rows: this.#rows.copy() }
+    return { rows: this.#rows.copy(), blindKey: this.#blindKey }
   }
 
   /** Puts an image in the place of what is on the disk; the node must be down. */
   restore(image: DiskImage): void {
     this.#rows = image.rows.copy()
+    this.#blindKey = image.blindKey
   }
 
   /** A new, empty disk; the node must be down. */
   wipe(): void {
     this.#rows = new SortedRows()
+  }
+
+  /** What is on the disk now, to be looked at and not to be changed. */
+  get rows(): Pick<SortedRows, 'get' | 'list' | 'count'> {
+    return this.#rows
+  }
+
+  /** As the `blind` of its Store. */
+  blind(bytes: Uint8Array): Uint8Array {
+    return hmacSha256(this.#blindKey, bytes).slice(0, 8)
+  }
+
+  #apply({ changes }: Batch): void {
+    this.#rows.apply(changes)
+    this.onDurable?.(changes)
   }
 
   // Some reads see the disk as it was when they were called, others as it is when they are answered.
@@ -104,7 +125,7 @@ export class SimDisk {
     life.after(this.#random.int(...this.#engine.rates.syncMs), () => {
       const done = this.#waiting.filter((batch) => batch.syncing)
       this.#waiting = this.#waiting.filter((batch) => !batch.syncing)
-      for (const batch of done) this.#rows.apply(batch.changes)
+      for (const batch of done) this.#apply(batch)
       for (const batch of done) batch.acknowledge()
       if (this.#waiting.length > 0) this.#sync(life)
     })

@@ -38,6 +38,13 @@ export class SortedRows {
     }
   }
 
+  /** How many there are, in all tables. */
+  count(): number {
+    let sum = 0
+    for (const { order } of this.#scopes.values()) sum += order.length
+    return sum
+  }
+
   copy(): SortedRows {
     const copy = new SortedRows()
     for (const [name, scope] of this.#scopes) {
