@@ -77,6 +77,8 @@ interface Batch {
   seen: Set<string>
   messages: Set<string>
   due: Uint8Array[]
+  /** Message IDs that the friend acknowledged: two envelopes may name the same. */
+  acknowledged: Set<string>
 }
 
 export class Inbox {
@@ -112,6 +114,7 @@ export class Inbox {
       seen: new Set(),
       messages: new Set(),
       due: [],
+      acknowledged: new Set(),
     }
     const done: boolean[] = []
     try {
@@ -275,7 +278,11 @@ export class Inbox {
 
   async #accept(channel: Channel, batch: Batch, incoming: IncomingPayload): Promise<void> {
     const { payload, messageId } = incoming
-    if (payload?.acknowledged) this.#hooks.acknowledged(batch.tx, channel, payload.acknowledged)
+    if (payload?.acknowledged) {
+      const ids = payload.acknowledged.filter((id) => !batch.acknowledged.has(toHex(id)))
+      for (const id of ids) batch.acknowledged.add(toHex(id))
+      this.#hooks.acknowledged(batch.tx, channel, ids)
+    }
     if (payload) this.#init.handler.heads(channel.friend, payload.mine, payload.yours)
     if (payload?.type === PAYLOAD_TYPE.receipt) return
     batch.due.push(messageId)

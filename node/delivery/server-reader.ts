@@ -247,8 +247,9 @@ export class ServerReader {
   }
 
   #acknowledgeQuietly(due: DueAck): void {
-    // what is not acknowledged comes again on the next link, and is known by then
-    this.#acknowledge(due).catch(() => undefined)
+    const server = this.#server
+    // what is not acknowledged comes again when the mailbox is opened anew, and is known by then
+    this.#acknowledge(due).catch(() => server && this.#openLater(server, due.box.watch))
   }
 
   async #acknowledge(due: DueAck): Promise<void> {
@@ -260,7 +261,8 @@ export class ServerReader {
     for (let i = 0; i < cids.length && this.#server; i += MAX_ACK_CIDS) {
       const { address, reader } = due.box
       const part = cids.slice(i, i + MAX_ACK_CIDS)
-      await this.#server.client.acknowledge({ address, readerSeed: reader.seed, cids: part })
+      const { status } = await this.#server.client.acknowledge({ address, readerSeed: reader.seed, cids: part })
+      if (status !== 'ok') throw refused('acknowledge', status)
     }
   }
 }

@@ -24,13 +24,13 @@ export type Step = {
   wait: number
 } & (
   | { act: 'send'; from: string; to: string; texts: number }
-  | { act: 'crash' | 'start' | 'offline' | 'online' | 'move' | 'roomy'; who: string }
+  | { act: 'crash' | 'start' | 'offline' | 'online' | 'move'; who: string }
   | { act: 'crash at a call'; who: string; calls: number; side: 'before' | 'after' }
   | { act: 'partition'; left: string[]; right: string[] }
   | { act: 'heal' | 'calm' | 'lie' | 'tell the truth' }
   | { act: 'loss' | 'duplication' | 'breaks'; rate: number }
   | { act: 'reordering' | 'slow disks'; upTo: number }
-  | { act: 'full disk'; who: string; code: 'STORE_FULL' | 'STORE_FAILED' }
+  | { act: 'full disk'; who: string; code: 'STORE_FULL' | 'STORE_FAILED'; forMs: number }
   | { act: 'clock'; who: string; ahead: number }
   | { act: 'cheat'; how: Cheat }
   | { act: 'image' | 'forget everything' | 'restore the image' | 'vanish' }
@@ -75,8 +75,7 @@ const WEIGHTS: Record<Act, number> = {
   breaks: 5,
   reordering: 5,
   'slow disks': 4,
-  'full disk': 2,
-  roomy: 3,
+  'full disk': 3,
   clock: 4,
   lie: 3,
   'tell the truth': 2,
@@ -172,7 +171,6 @@ function detailsOf(random: SeededRandom, act: Act, { people, keeper }: Plan): Wi
     case 'start':
     case 'offline':
     case 'online':
-    case 'roomy':
       return { act, who: anybody }
     case 'move':
       return { act, who: person }
@@ -193,7 +191,12 @@ function detailsOf(random: SeededRandom, act: Act, { people, keeper }: Plan): Wi
     case 'slow disks':
       return { act, upTo: pick(random, [100, 1000]) }
     case 'full disk':
-      return { act, who: anybody, code: pick(random, ['STORE_FULL', 'STORE_FAILED']) }
+      return {
+        act,
+        who: anybody,
+        code: pick(random, ['STORE_FULL', 'STORE_FAILED']),
+        forMs: random.int(SECOND, 3 * MINUTE),
+      }
     case 'clock':
       return { act, who: anybody, ahead: random.int(-2 * HOUR, 2 * HOUR) }
     case 'cheat':

@@ -122,7 +122,8 @@ export class RelayWatch {
     const { rows } = this.#disk
     const value = rows.get({ table: TABLE.tombstone, scope: address, position: this.#disk.blind(cid) })
     const slip = value && readRow(slipRow, value)
-    const isThere = slip && (slip.proof || rows.get({ table: TABLE.copy, scope: address, position: u64(slip.position) }))
+    const isThere =
+      slip && (slip.proof || rows.get({ table: TABLE.copy, scope: address, position: u64(slip.position) }))
     holds(isThere !== undefined, 'truthfulStates', () => `${this.name} signs for a copy that is not on its disk`)
   }
 

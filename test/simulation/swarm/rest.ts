@@ -60,7 +60,10 @@ async function waitingIn(swarm: Swarm): Promise<string[]> {
     }
   }
   const sending = swarm.said.filter((one) => isDue(swarm, one) && !one.sending.done)
-  return [...waiting, ...sending.flatMap(({ from, text }) => (isCut(swarm, from) ? [] : [`${from} is sending ${text}`]))]
+  return [
+    ...waiting,
+    ...sending.flatMap(({ from, text }) => (isCut(swarm, from) ? [] : [`${from} is sending ${text}`])),
+  ]
 }
 
 /** A call into a life that is over never ends. */

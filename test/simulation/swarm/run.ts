@@ -180,7 +180,11 @@ export class Swarm {
     const other = otherRelay(plan)
     if (plan.end !== 'cheating') this.relayWatches.get(other)!.cheat = 'honest'
     if (plan.end === 'gone') world.crash(other)
-    for (const name of this.present()) world.disk(name).refusing = undefined
+    for (const name of this.present()) {
+      world.disk(name).refusing = undefined
+      // a call that was to be the last is none any more
+      if (this.nodeOf(name).isUp) world.crashAt(name, Infinity)
+    }
     this.reviveAll()
   }
 
@@ -284,9 +288,7 @@ export class Swarm {
       case 'full disk':
         if (!this.nodeOf(step.who).isBooted) return false
         world.disk(step.who).refusing = step.code
-        return true
-      case 'roomy':
-        world.disk(step.who).refusing = undefined
+        world.schedule(step.forMs, () => (world.disk(step.who).refusing = undefined))
         return true
       case 'clock':
         world.skew(step.who, step.ahead)
