@@ -86,7 +86,7 @@ const channelRow = struct({
   addresses: [3, optional(addresses)],
   heardAt: [4, optional(uint())],
 })
-const laneRow = struct({
+export const laneRow = struct({
   session: [1, bytesBetween(1, 1_000_000)],
   mailboxOut: [2, hash32],
   mailboxIn: [3, hash32],

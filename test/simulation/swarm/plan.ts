@@ -56,13 +56,15 @@ export interface Plan {
 
 /** One seed in so many has more of everything. */
 const LARGE_EVERY = 20
+/** How often one of the two crashes while a text is on its way. */
+const CRASH_AFTER_SEND = 0.4
 const STEPS = { small: [100, 125], large: [220, 300] } as const
 
 /** How often an act is drawn, relatively. */
 const WEIGHTS: Record<Act, number> = {
   send: 12,
   crash: 3,
-  'crash at a call': 7,
+  'crash at a call': 4,
   start: 11,
   offline: 4,
   online: 5,
@@ -85,7 +87,7 @@ const WEIGHTS: Record<Act, number> = {
   'restore the image': 2,
   vanish: 1,
   flood: 4,
-  unfriend: 0.15,
+  unfriend: 0.25,
 }
 export const ACTS = Object.keys(WEIGHTS) as Act[]
 const TOTAL = Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0)
@@ -116,7 +118,11 @@ export function planOf(seed: number): Plan {
   }
   const [fewest, most] = large ? STEPS.large : STEPS.small
   const count = random.int(fewest, most)
-  while (plan.steps.length < count) plan.steps.push(stepOf(random, plan))
+  while (plan.steps.length < count) {
+    const step = stepOf(random, plan)
+    plan.steps.push(step)
+    if (step.act === 'send' && random.chance(CRASH_AFTER_SEND)) plan.steps.push(crashOf(random, step))
+  }
   return plan
 }
 
@@ -147,6 +153,11 @@ function stepOf(random: SeededRandom, plan: Plan): Step {
   return { wait: waitOf(random), ...detailsOf(random, act, plan) }
 }
 
+function crashOf(random: SeededRandom, { from, to }: { from: string; to: string }): Step {
+  const [who, side] = [pick(random, [from, to, to]), pick(random, ['before', 'after'] as const)]
+  return { wait: random.int(0, 200), act: 'crash at a call', who, calls: random.int(1, 25), side }
+}
+
 function waitOf(random: SeededRandom): number {
   const kind = random.fraction()
   if (kind < 0.55) return random.int(0, 2 * SECOND)
@@ -155,7 +166,7 @@ function waitOf(random: SeededRandom): number {
   return random.int(HOUR, 4 * HOUR)
 }
 
-function detailsOf(random: SeededRandom, act: Act, { people, keeper }: Plan): WithoutWait<Step> {
+function detailsOf(random: SeededRandom, act: Act, { people }: Plan): WithoutWait<Step> {
   const person = pick(random, people)
   // people crash and go away more often than relays do
   const anybody = random.chance(0.75) ? person : pick(random, RELAYS)
@@ -203,14 +214,7 @@ function detailsOf(random: SeededRandom, act: Act, { people, keeper }: Plan): Wi
       return { act, how: pick(random, CHEATS) }
     case 'flood':
       return { act, with: pick(random, ['envelopes', 'frames', 'records']) }
-    case 'lie':
-    case 'tell the truth':
-    case 'heal':
-    case 'calm':
-    case 'image':
-    case 'forget everything':
-    case 'restore the image':
-    case 'vanish':
+    default:
       return { act }
   }
 }

@@ -1,0 +1,202 @@
+/**
+ * The world of one plan while it runs: whole nodes on images of a village at rest, watched from outside, with a defect
+ * planted if one is given.
+ */
+import { KithError } from '../../../node/errors.ts'
+import { allTopics } from '../../../node/mailbox/buckets.ts'
+import { BUCKET_BITS, KithNode } from '../../../node/node.ts'
+import type { Inbound } from '../../../node/ports.ts'
+import { KithRelay } from '../../../node/relay.ts'
+import type { Settling } from '../engine.ts'
+import { NO_FAULTS } from '../faults.ts'
+import type { Person, Relay } from '../people.ts'
+import type { DiskImage } from '../sim-disk.ts'
+import { CrashedError, createWorld, type SimNode, type SimPorts, type World } from '../world.ts'
+import type { Defect } from './defects.ts'
+import { type Fixture, relaySeed } from './fixture.ts'
+import { holds } from './invariants.ts'
+import { PersonWatch, type Surroundings } from './person-watch.ts'
+import { type Act, otherRelay, type Plan, RELAYS } from './plan.ts'
+import { RelayWatch } from './relay-watch.ts'
+
+const CHEAP_CLAIM_BITS = 1
+
+/** A text that somebody was asked to send. */
+export interface Said {
+  from: string
+  to: string
+  text: string
+  /** What its author's disk held of the conversation then. */
+  after: string[]
+  sending: Settling<{ messageId: string }>
+}
+
+/** The world of one plan while it runs. */
+export class Swarm {
+  readonly plan: Plan
+  readonly world: World
+  readonly fixture: Fixture
+  readonly people = new Map<string, Person>()
+  readonly relays = new Map<string, Relay>()
+  readonly personWatches = new Map<string, PersonWatch>()
+  readonly relayWatches = new Map<string, RelayWatch>()
+  readonly said: Said[] = []
+  /** Pairs of which one ended the friendship, `from to` both ways. */
+  readonly ended = new Set<string>()
+  readonly acts = new Map<Act, number>()
+  readonly states = new Map<string, number>()
+  image: DiskImage | undefined
+  stranger: SimNode<SimPorts> | undefined
+  readonly overheard: { topic: string; envelope: Uint8Array }[] = []
+  isLost = false
+  readonly #rowsAtFirst = new Map<string, number>()
+
+  constructor(plan: Plan, fixture: Fixture) {
+    this.plan = plan
+    this.fixture = fixture
+    this.world = createWorld(plan.seed)
+  }
+
+  /** Everybody starts from their image. */
+  async begin(defect: Defect | undefined): Promise<void> {
+    const { world, plan, fixture } = this
+    await world.run({ forMs: fixture.elapsed })
+    const around: Surroundings = {
+      ids: fixture.ids,
+      diskOf: (name) => world.disk(name),
+      receiptFor: (receipt) => {
+        const found = [...this.relayWatches.values()].map((relay) => relay.receiptFor(receipt))
+        return found.find((cid) => cid !== undefined)
+      },
+      told: (state) => this.states.set(state, (this.states.get(state) ?? 0) + 1),
+      fail: (error) => world.fail(error),
+    }
+    for (const name of [...RELAYS, ...plan.people]) {
+      world.disk(name).restore(fixture.disks.get(name)!)
+      this.#rowsAtFirst.set(name, world.disk(name).rows.count())
+    }
+    // in the order of the fixture's world: that gives each relay the address that people remember
+    for (const name of RELAYS) world.net.hostOf(name)
+    for (const name of RELAYS) await this.#startRelay(name, around, defect)
+    for (const name of plan.people) await this.#startPerson(name, around, defect)
+    if (plan.steps.some(({ act }) => act === 'flood')) await this.#startStranger()
+  }
+
+  async #startRelay(name: string, around: Surroundings, defect: Defect | undefined): Promise<void> {
+    const { world } = this
+    const watch = new RelayWatch(name, world.disk(name), world.random.fork(`cheats of ${name}`), (error) =>
+      around.fail(error),
+    )
+    this.relayWatches.set(name, watch)
+    world.disk(name).onDurable = (changes) => watch.durable(changes)
+    const signingSeed = relaySeed(name)
+    let life = 0
+    const relay = await world.start(name, async (ports) => {
+      life++
+      const plain = { ...ports, network: watch.network(ports.createNetwork(signingSeed)) }
+      const dressed = defect?.relay?.(plain, { life }) ?? plain
+      const it = await KithRelay.open(dressed, { signingSeed, policy: { claimBits: CHEAP_CLAIM_BITS } })
+      await it.start()
+      return it
+    })
+    this.relays.set(name, relay)
+  }
+
+  async #startPerson(name: string, around: Surroundings, defect: Defect | undefined): Promise<void> {
+    const { world, plan, fixture } = this
+    const watch = new PersonWatch(name, around)
+    this.personWatches.set(name, watch)
+    world.disk(name).onDurable = (changes) => watch.durable(changes)
+    const options = { relays: fixture.addresses, profile: plan.light.includes(name) ? 'light' : 'normal' } as const
+    let life = 0
+    const person = await world.start(name, async (ports) => {
+      life++
+      const plain = { ...ports, network: watch.network(ports.network) }
+      const it = await KithNode.open(defect?.person?.(plain, { life }) ?? plain, options)
+      await it.start()
+      return it
+    })
+    this.people.set(name, person)
+  }
+
+  async #startStranger(): Promise<void> {
+    const inbound: Inbound = {
+      admit: (envelope, topic) => {
+        if (this.overheard.length < 64) this.overheard.push({ topic, envelope })
+        return 'accept'
+      },
+      serve: () => undefined,
+      validateRecord: () => undefined,
+      compareRecords: () => 0,
+    }
+    this.stranger = await this.world.start('stranger', async (ports) => {
+      await ports.network.start(inbound)
+      ports.network.subscribe(allTopics(BUCKET_BITS))
+      return ports
+    })
+  }
+
+  /** Everybody comes back, what was wrong with the world is over. */
+  async calm(): Promise<void> {
+    const { world, plan } = this
+    world.net.heal()
+    world.net.online([...plan.people, ...RELAYS])
+    Object.assign(world.rates, NO_FAULTS)
+    world.net.dht.liars.clear()
+    const other = otherRelay(plan)
+    if (plan.end !== 'cheating') this.relayWatches.get(other)!.cheat = 'honest'
+    if (plan.end === 'gone') world.crash(other)
+    for (const name of this.present()) {
+      world.disk(name).refusing = undefined
+      // a call that was to be the last is none any more
+      if (this.nodeOf(name).isUp) world.crashAt(name, Infinity)
+    }
+    this.reviveAll()
+  }
+
+  /** Nodes that are to be there at the end. */
+  present(): string[] {
+    const { people, lost, end } = this.plan
+    const gone = end === 'gone' ? otherRelay(this.plan) : undefined
+    return [...RELAYS.filter((name) => name !== gone), ...people.filter((name) => name !== lost)]
+  }
+
+  reviveAll(): void {
+    for (const name of this.present()) this.world.revive(name)
+  }
+
+  nodeOf(name: string): Person | Relay {
+    return this.people.get(name) ?? this.relays.get(name)!
+  }
+
+  /** What was asked of a node either happened or failed for a reason. */
+  checkSends(): void {
+    for (const { sending, from, to, text } of this.said) {
+      if (!sending.done) continue
+      try {
+        sending.result()
+      } catch (error) {
+        const isEnded = this.ended.has(`${from} ${to}`)
+        holds(isExpected(error, isEnded), 'noBug', () => `${from} cannot send ${text}: ${String(error)}`)
+      }
+    }
+  }
+
+  checkBounds(): void {
+    const { world, said, plan } = this
+    const nodes = plan.people.length + RELAYS.length
+    const events = 400 + 60 * nodes + 20 * said.length
+    holds(world.pending <= events, 'bounded', () => `${world.pending} events wait, more than ${events}`)
+    for (const [name, before] of this.#rowsAtFirst) {
+      const rows = world.disk(name).rows.count()
+      const bound = before + 200 + 40 * said.length
+      holds(rows <= bound, 'bounded', () => `${name} has ${rows} rows, more than ${bound}`)
+    }
+  }
+}
+
+function isExpected(error: unknown, isEnded: boolean): boolean {
+  if (error instanceof CrashedError) return true
+  if (!(error instanceof KithError)) return false
+  return error.code.startsWith('STORE_') || (isEnded && error.code === 'NOT_A_FRIEND')
+}

@@ -1,0 +1,79 @@
+/**
+ * `npm run soak -- --minutes 60 --workers 2`: goes on with new seeds of the swarm in several processes until the time is over.
+ *   --from N     first seed, by default one that follows from the day    --out FILE   the summary as JSON
+ * Reports seeds, what was reached how often, and each failing seed with the command that replays it. Exit 1 when one failed.
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { Coverage } from '../simulation/swarm/coverage.ts'
+import type { Finished } from './worker.ts'
+
+const MINUTE_MS = 60_000
+const DAY_MS = 86_400_000
+/** Seeds of one day do not meet those of the next. */
+const SEEDS_OF_A_DAY = 100_000
+const REPORT_MS = 30_000
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '10' },
+    workers: { type: 'string', default: '2' },
+    from: { type: 'string' },
+    out: { type: 'string' },
+  },
+})
+const started = Date.now()
+const end = started + Number(values.minutes) * MINUTE_MS
+const first = Number(values.from ?? (Math.floor(started / DAY_MS) % 10_000) * SEEDS_OF_A_DAY)
+const coverage = new Coverage()
+const failures: { seed: number; invariant: string; message: string; replay: string }[] = []
+let next = first
+let calls = 0
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`)
+
+function finished({ seed, counts, calls: more, failure }: Finished): void {
+  coverage.merge(counts, 1)
+  calls += more
+  if (!failure) return
+  failures.push({ seed, ...failure })
+  say(`seed ${seed}: ${failure.message}\n  ${failure.replay}`)
+}
+
+/** One process after the other takes the next seed, until the time is over. */
+async function work(): Promise<void> {
+  const child: ChildProcess = fork(fileURLToPath(new URL('worker.ts', import.meta.url)))
+  try {
+    while (Date.now() < end) {
+      child.send({ seed: next++ })
+      const [message] = (await Promise.race([once(child, 'message'), diedOf(child)])) as [Finished]
+      finished(message)
+    }
+  } finally {
+    child.kill()
+  }
+}
+
+async function diedOf(child: ChildProcess): Promise<never> {
+  const [status] = (await once(child, 'exit')) as [number | null]
+  throw new Error(`a worker ended with status ${status}`)
+}
+
+const report = setInterval(() => say(`${coverage.seeds} seeds, ${failures.length} failed`), REPORT_MS)
+try {
+  await Promise.all(Array.from({ length: Number(values.workers) }, work))
+} finally {
+  clearInterval(report)
+}
+const minutes = (Date.now() - started) / MINUTE_MS
+const gaps = coverage.gaps()
+const summary = { first, seeds: coverage.seeds, minutes, portCalls: calls, failures, gaps, reached: coverage.counts() }
+if (values.out !== undefined) await writeFile(values.out, `${JSON.stringify(summary, undefined, 2)}\n`)
+say(
+  `${summary.seeds} seeds from ${first} in ${minutes.toFixed(1)} minutes, ${calls} calls of ports, ${failures.length} failed`,
+)
+for (const [name, count] of Object.entries(summary.reached)) say(`  ${String(count).padStart(9)}  ${name}`)
+process.exitCode = failures.length > 0 ? 1 : 0

@@ -1,0 +1,32 @@
+/** A process of the soak: runs each seed that it is sent and answers with what it came to. */
+import { Coverage } from '../simulation/swarm/coverage.ts'
+import { planOf } from '../simulation/swarm/plan.ts'
+import { runPlan } from '../simulation/swarm/run.ts'
+import { replayCommand } from '../simulation/swarm/shrink.ts'
+
+/** What a seed came to. */
+export interface Finished {
+  seed: number
+  counts: Record<string, number>
+  /** Calls of ports. */
+  calls: number
+  failure?: { invariant: string; message: string; replay: string }
+}
+
+async function finish(seed: number): Promise<Finished> {
+  const outcome = await runPlan(planOf(seed))
+  const { calls, failure, plan } = outcome
+  const coverage = new Coverage()
+  coverage.add(outcome)
+  const told = failure && { ...failure, replay: `${replayCommand(plan)} --shrink` }
+  return { seed, counts: coverage.counts(), calls, ...(told && { failure: told }) }
+}
+
+process.on('message', ({ seed }: { seed: number }) => {
+  finish(seed).then(
+    (finished) => process.send?.(finished),
+    (error: unknown) => {
+      throw error
+    },
+  )
+})
