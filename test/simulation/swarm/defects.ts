@@ -164,21 +164,25 @@ export const DEFECTS: readonly Defect[] = [
   },
   { name: 'does not know an envelope again', breaks: ['bounded', 'noLoss'], person: blindTo(TABLE.seen) },
   {
-    name: 'remembers what it has read in this life alone',
+    name: 'writes what it knows of a message with the next one that it sends',
     breaks: ['noDuplicate'],
-    person: (ports, life) => {
-      const written = new Set<string>()
+    person: storing((store) => {
+      const waiting = new Map<string, RowChange>()
       const nameOf = ({ table, position }: RowKey): string => `${table} ${toHex(position)}`
       const isMemory = ({ table }: RowKey): boolean => table === TABLE.seen || table === TABLE.historyIndex
-      return storing((store) => ({
-        get: async (key) => (isMemory(key) && !written.has(nameOf(key)) ? undefined : store.get(key)),
+      return {
+        get: async (key) => waiting.get(nameOf(key))?.value ?? (await store.get(key)),
         write: async (changes) => {
-          for (const { key } of changes) written.add(nameOf(key))
-          const isSending = changes.some(isOf(TABLE.outbox))
-          await store.write(isSending ? changes : changes.filter((one) => !isLane(one)))
+          if (changes.some(({ key }) => key.table === TABLE.outbox)) {
+            const all = [...waiting.values(), ...changes]
+            waiting.clear()
+            return await store.write(all)
+          }
+          for (const one of changes) if (isMemory(one.key)) waiting.set(nameOf(one.key), one)
+          return await store.write(changes.filter((one) => !isLane(one) && !isMemory(one.key)))
         },
-      }))(ports, life)
-    },
+      }
+    }),
   },
   {
     name: 'keeps the tag counter in memory alone',
