@@ -4,6 +4,8 @@
  */
 import { expect } from 'chai'
 import { MAX_UNACKNOWLEDGED_PER_FRIEND } from '../../../node/limits.ts'
+import { fromHex } from '../../../node/crypto/bytes.ts'
+import { TABLE } from '../../../node/ports.ts'
 import { VERB } from '../../../node/wire/commands.ts'
 import { DAY, HOUR, MINUTE, SECOND } from '../../simulation/engine.ts'
 import { befriend, say, textsOf } from '../../simulation/people.ts'
@@ -14,6 +16,7 @@ import {
   expectForwardStates,
   expectWholeTalk,
   historyOf,
+  idOf,
   outboxOf,
   passDays,
   sayOnce,
@@ -101,6 +104,48 @@ describe('what is told of a message', () => {
     expect((await eventsOf(bob)).filter(({ event }) => event === 'message')).to.have.lengthOf(12)
     await world.pass(2 * MINUTE)
     for (const relay of village.relays) expect((await relay.do((it) => it.relayCounters())).copies).to.equal(0)
+  })
+})
+
+describe('an acknowledgement', () => {
+  it('that the relay refused is repeated while the link lives', async () => {
+    const village = await createVillage(115, { node: { profile: 'light' } })
+    const { world, alice, bob } = village
+    await untilRest(village)
+    await world.pass(5 * MINUTE)
+    await say(alice, bob, 'hello')
+    await world.eventually(async () => (await textsOf(bob, alice)).length === 1)
+    world.disk('relay1').refusing = 'STORE_FULL'
+    await world.pass(2 * MINUTE)
+    world.disk('relay1').refusing = undefined
+    await untilRest(village)
+    await world.pass(5 * MINUTE)
+    expect((await village.relays[0]!.do((it) => it.relayCounters())).copies).to.equal(0)
+  })
+
+  it('that two envelopes of one window bring settles the message once', async () => {
+    const village = await createVillage(116, { node: { profile: 'light' } })
+    const { world, alice, bob } = village
+    await untilRest(village)
+    const messageId = await say(alice, bob, 'hello')
+    await world.eventually(async () => (await textsOf(bob, alice)).length === 1)
+    // the same receipt is due once more when the message comes again under another envelope
+    world.crash('alice')
+    await world.pass(MINUTE)
+    const due = {
+      table: TABLE.receiptDue,
+      scope: await idOf(alice),
+      position: world.disk('bob').blind(fromHex(messageId)),
+    }
+    world.crash('bob')
+    const image = world.disk('bob').image()
+    image.rows.apply([{ key: due, value: fromHex(messageId) }])
+    world.disk('bob').restore(image)
+    await world.restart('bob')
+    await world.pass(MINUTE)
+    await world.restart('alice')
+    await untilRest(village)
+    expect((await statesTold(village, messageId)).filter((state) => state === 'delivered')).to.have.lengthOf(1)
   })
 })
 
