@@ -59,6 +59,12 @@ export class Output {
     if (lines.length > 0) await write(this.#stdout, `${lines.join('\n')}\n`)
   }
 
+  /** Draws lines over the ones that were drawn last; for a terminal. @param drawn how many those were */
+  async redraw(lines: readonly string[], drawn: number): Promise<void> {
+    const back = drawn === 0 ? '' : `\u001b[${drawn}A\u001b[0J`
+    await write(this.#stdout, `${back}${lines.map(sanitiseLine).join('\n')}\n`)
+  }
+
   /** Colour, where the terminal wants it. */
   style(style: Style, text: string): string {
     return styleText(style, text, { stream: this.#stdout })

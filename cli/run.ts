@@ -2,7 +2,6 @@
  * One run of `kith`: arguments in, exit status out, everything of the world handed in. Nothing here ends the process,
  * so that tests run commands beside one another.
  */
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { UsageError } from '../node/errors.ts'
 import type { Runner } from './commands/command.ts'
@@ -14,11 +13,13 @@ import { addInviteCommands } from './commands/invites.ts'
 import { addMessageCommands } from './commands/messages.ts'
 import { addRunCommands } from './commands/run-node.ts'
 import { addSettingsCommands } from './commands/settings.ts'
+import { addSwarmCommand } from './commands/swarm.ts'
 import { addWatchCommand } from './commands/watch.ts'
 import type { CliInit, Context, GlobalOptions } from './context.ts'
 import { EXIT, type ExitStatus, exitStatusOf, OutputClosedError } from './exit-status.ts'
 import { Output } from './output.ts'
 import { createAsker } from './prompt.ts'
+import { version } from './version.ts'
 
 const LOCK_WAIT_MS = 5000
 
@@ -129,6 +130,7 @@ function createProgram(init: CliInit, outcome: Outcome): Command {
   addMessageCommands(program, runner)
   addWatchCommand(program, runner)
   addSettingsCommands(program, runner)
+  addSwarmCommand(program, runner)
   addHelpCommand(program, runner)
   return program
 }
@@ -151,20 +153,4 @@ function createContext(init: CliInit, options: GlobalOptions): Context {
 function descriptor(text: string): number {
   if (!/^\d{1,3}$/.test(text)) throw new InvalidArgumentError('expected the number of an open descriptor')
   return Number(text)
-}
-
-/** Version of the package: beside `cli` in a checkout, beside `dist` when installed. */
-function version(): string {
-  for (const path of ['../package.json', '../../package.json']) {
-    try {
-      const { name, version: found } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as {
-        name: string
-        version: string
-      }
-      if (name === 'kith') return found
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    }
-  }
-  return 'unknown'
 }

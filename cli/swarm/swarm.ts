@@ -1,0 +1,477 @@
+/**
+ * A swarm: real processes on loopback that become friends and live through a schedule, with the fault proxy between them.
+ * It watches from outside, through sockets and event logs, and gives what it recorded to metrics.ts.
+ */
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import envPaths from 'env-paths'
+import type { EventView, MethodName, MethodParams, MethodResult } from '../../node/api/methods.ts'
+import type { NodeRuntime } from '../../node/api/runtime.ts'
+import { InternalError, KithError, NetworkError, UsageError } from '../../node/errors.ts'
+import { FaultProxy } from './fault-proxy.ts'
+import { Loopback } from './loopback.ts'
+import type { LoggedMessage, Recording, SentMessage, Strike } from './metrics.ts'
+import { DIRECTORY_PREFIX, placeFile } from './running-swarm.ts'
+import type { Fault, Name, Schedule } from './schedule.ts'
+import { SwarmProcess, swarmEnvironment } from './swarm-process.ts'
+
+const PASSPHRASE = 'the passphrase of a swarm'
+/** Starts are mostly processor time: more at once only makes each later. */
+const STARTS_AT_ONCE = Math.max(2, availableParallelism())
+const FRIENDS_TIMEOUT_MS = 300_000
+const SAMPLE_MS = 2000
+const PAGE = 200
+
+export interface SwarmInit {
+  schedule: Schedule
+  /** How long every byte takes from one node to another, in milliseconds. */
+  delay: number
+  /** Where homes and logs lie and stay; else in a temporary directory that is removed. */
+  keep?: string
+  /** How long may be waited, after the schedule, for what has not arrived, in milliseconds. */
+  settle: number
+  /** 127.S.0.0/16 and the one above it; else a free one. */
+  subnet?: number
+  runtime: Pick<NodeRuntime, 'createIdentity'>
+  /** Ends everything. */
+  signal?: AbortSignal
+  /** Says what happens, for people. */
+  onNote?: (text: string) => void
+}
+
+/** How far a run is. */
+export interface Progress {
+  phase: 'start' | 'friends' | 'run' | 'settle' | 'done'
+  /** Milliseconds since the schedule began. */
+  elapsed: number
+  up: number
+  processes: number
+  accepted: number
+  arrived: number
+  acknowledged: number
+  /** Faults that hold now. */
+  active: Fault[]
+}
+
+export class Swarm {
+  readonly directory: string
+  readonly #init: SwarmInit
+  readonly #loopback: Loopback
+  readonly #proxy: FaultProxy
+  readonly #processes = new Map<Name, SwarmProcess>()
+  readonly #ids = new Map<string, Name>()
+  readonly #logs = new Map<Name, LoggedMessage[]>()
+  readonly #friends = new Map<Name, Set<Name>>()
+  readonly #requests = new Map<Name, Set<string>>()
+  readonly #messages: SentMessage[] = []
+  readonly #strikes: Strike[] = []
+  readonly #waiting = new Set<() => void>()
+  readonly #accepted = new Set<string>()
+  readonly #arrived = new Set<string>()
+  readonly #acknowledged = new Set<string>()
+  readonly #gone = new Set<Name>()
+  readonly #working = new Set<Promise<unknown>>()
+  #isClosed = false
+  readonly #seconds = { start: 0, friends: 0, settle: 0 }
+  #phase: Progress['phase'] = 'start'
+  #zero = 0
+  #failure: KithError | undefined
+  #sampler: NodeJS.Timeout | undefined
+
+  private constructor(init: SwarmInit, directory: string, loopback: Loopback) {
+    this.#init = init
+    this.directory = directory
+    this.#loopback = loopback
+    this.#proxy = new FaultProxy(loopback, init.delay)
+    const interrupt = (): void => this.#fail(new KithError('INTERRUPTED', 'interrupted'))
+    if (init.signal?.aborted === true) interrupt()
+    init.signal?.addEventListener('abort', interrupt, { once: true })
+  }
+
+  /**
+   * Starts all processes and makes the friendships; when that fails, nothing is left.
+   * @throws NetworkError `SWARM_TAKEN`, `NO_FRIENDS`; KithError `NODE_DIED`, `INTERRUPTED`
+   */
+  static async create(init: SwarmInit): Promise<Swarm> {
+    const loopback = await Loopback.take(init.subnet)
+    let swarm: Swarm | undefined
+    try {
+      swarm = new Swarm(init, await directoryFor(init.keep), loopback)
+      await swarm.#begin()
+      return swarm
+    } catch (error) {
+      await (swarm === undefined ? loopback.close() : swarm.close())
+      throw error
+    }
+  }
+
+  get progress(): Progress {
+    const now = this.#now()
+    return {
+      phase: this.#phase,
+      elapsed: this.#zero === 0 ? 0 : now,
+      up: [...this.#processes.values()].filter(({ isUp }) => isUp).length,
+      processes: this.#processes.size,
+      accepted: this.#accepted.size,
+      arrived: this.#arrived.size,
+      acknowledged: this.#acknowledged.size,
+      active: this.#strikes.filter(({ ended }) => ended === undefined).map(({ fault }) => fault),
+    }
+  }
+
+  /** Process IDs of what runs. */
+  get pids(): number[] {
+    return [...this.#processes.values()].flatMap(({ pid }) => pid ?? [])
+  }
+
+  /** Asks a node over its socket. @throws KithError as the node says; NetworkError `NODE_GONE` when it is not up */
+  async call<M extends MethodName>(name: Name, method: M, params: MethodParams<M>): Promise<MethodResult<M>> {
+    return await this.#process(name).call(method, params)
+  }
+
+  /** Ends a process. */
+  async stop(name: Name, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    await this.#process(name).stop(signal)
+    this.#tell()
+  }
+
+  /** Starts a process again; resolves when it answers. */
+  async start(name: Name): Promise<void> {
+    await this.#process(name).start()
+    this.#tell()
+  }
+
+  /** Cuts a group off from all others, until the key is healed. */
+  cut(key: object, group: readonly Name[]): void {
+    this.#proxy.cut(key, group)
+  }
+
+  heal(key: object): void {
+    this.#proxy.heal(key)
+  }
+
+  /**
+   * Lives through the schedule, waits until all has arrived or the time for it is over, and reads the histories.
+   * @throws KithError `NODE_DIED` when a process ends that nobody ended, `INTERRUPTED`
+   */
+  async run(): Promise<Recording> {
+    const { messages, faults } = this.#init.schedule
+    this.#phase = 'run'
+    this.#zero = Date.now()
+    // in the order of their plan, whatever becomes of each
+    this.#messages.push(
+      ...messages.map(({ at, ...rest }): SentMessage => ({ ...rest, plannedAt: at, outcome: 'unsent' })),
+    )
+    const writers = this.#init.schedule.nodes.map((name) =>
+      this.#write(this.#messages.filter(({ from }) => from === name)),
+    )
+    await this.#unlessFailed(Promise.all([...writers, ...faults.map((fault) => this.#strike(fault))]))
+    await this.#settle()
+    await Promise.all([...this.#processes.values()].map((each) => each.sample()))
+    return await this.#record()
+  }
+
+  /** Ends every process and gives everything back; may be called at any time, and again. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearInterval(this.#sampler)
+    this.#fail(new NetworkError('SWARM_CLOSED', 'the swarm was closed'))
+    await Promise.all([...this.#processes.values()].map((each) => each.close()))
+    // a home that is being made is made before it is removed
+    await Promise.allSettled(this.#working)
+    await this.#proxy.close()
+    await this.#loopback.close()
+    const rest = this.#init.keep === undefined ? this.directory : placeFile(this.directory)
+    await rm(rest, { recursive: true, force: true })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  // ---- the beginning ----
+
+  async #begin(): Promise<void> {
+    const { nodes, relays } = this.#init.schedule
+    const begun = Date.now()
+    await writeFile(join(this.directory, 'passphrase'), `${PASSPHRASE}\n`, { mode: 0o600 })
+    await Promise.all([...nodes, ...relays].map((name) => this.#proxy.open(name)))
+    this.#sampler = setInterval(() => {
+      for (const each of this.#processes.values()) void each.sample()
+    }, SAMPLE_MS)
+    const [first, ...others] = relays
+    await this.#unlessFailed(this.#startRelay(first!))
+    await this.#unlessFailed(atOnce(STARTS_AT_ONCE, others, (name) => this.#startRelay(name)))
+    await this.#unlessFailed(atOnce(STARTS_AT_ONCE, nodes, (name) => this.#startNode(name)))
+    await this.#publish()
+    this.#seconds.start = (Date.now() - begun) / 1000
+    this.#init.onNote?.(
+      `${nodes.length} nodes and ${relays.length} relays are up after ${this.#seconds.start.toFixed(1)} s`,
+    )
+    this.#phase = 'friends'
+    await this.#unlessFailed(this.#befriend())
+    if (this.#proxy.counts.opened === 0) throw new InternalError('NOT_PROXIED', 'the processes do not dial the proxy')
+    this.#seconds.friends = (Date.now() - begun) / 1000 - this.#seconds.start
+    const pairs = this.#init.schedule.friendships.length
+    this.#init.onNote?.(`${pairs} friendships were made in ${this.#seconds.friends.toFixed(1)} s`)
+  }
+
+  async #startRelay(name: Name): Promise<void> {
+    const first = this.#init.schedule.relays[0]!
+    const bootstrap = name === first ? [] : ['--bootstrap', this.#process(first).address]
+    await this.#add(name, ['--json', 'relay', '--listen', this.#loopback.multiaddr(name), ...bootstrap]).start()
+  }
+
+  async #startNode(name: Name): Promise<void> {
+    const { id } = await this.#init.runtime.createIdentity({
+      home: join(this.directory, name),
+      name,
+      passphrase: PASSPHRASE,
+      relays: this.#init.schedule.relaysOf[name]!.map((relay) => this.#process(relay).address),
+      bootstrap: [],
+    })
+    this.#ids.set(id, name)
+    const passphrase = ['--passphrase-file', join(this.directory, 'passphrase')]
+    this.#logs.set(name, [])
+    this.#friends.set(name, new Set())
+    this.#requests.set(name, new Set())
+    await this.#add(name, [...passphrase, '--json', 'up', '--listen', this.#loopback.multiaddr(name)]).start()
+  }
+
+  #add(name: Name, args: string[]): SwarmProcess {
+    if (this.#isClosed) throw this.#failure!
+    const added = new SwarmProcess({
+      name,
+      args,
+      address: this.#loopback.address(name),
+      home: join(this.directory, name),
+      environment: swarmEnvironment(this.directory, join(envPaths('kith', { suffix: '' }).cache, 'code')),
+      onDeath: (error) => this.#fail(error),
+      onEvent: (event) => this.#hear(name, event),
+    })
+    this.#processes.set(name, added)
+    return added
+  }
+
+  /** Where `kith swarm shell` finds the swarm. */
+  async #publish(): Promise<void> {
+    const homes = Object.fromEntries([...this.#processes].map(([name, { home }]) => [name, home]))
+    const place = { v: 1, pid: process.pid, homes, runtime: join(this.directory, 'run') }
+    await writeFile(placeFile(this.directory), `${JSON.stringify(place, null, 2)}\n`, { mode: 0o600 })
+  }
+
+  /** By real invites and requests, like people: the first invites, the second asks, the first accepts. */
+  async #befriend(): Promise<void> {
+    const { friendships } = this.#init.schedule
+    const inviters = [...new Set(friendships.map(([inviter]) => inviter))]
+    await Promise.all(
+      inviters.map(async (inviter) => {
+        const guests = friendships.filter(([one]) => one === inviter).map(([, guest]) => guest)
+        const { invite } = await this.call(inviter, 'invite.create', { uses: guests.length })
+        await Promise.all(guests.map((guest) => this.call(guest, 'friend.add', { target: invite, petname: inviter })))
+        const asked = this.#requests.get(inviter)!
+        const accepted = new Set<string>()
+        while (accepted.size < guests.length) {
+          const fresh = await this.#until(() => [...asked].find((id) => !accepted.has(id)), FRIENDS_TIMEOUT_MS)
+          if (fresh === undefined) throw noFriends(inviter, accepted.size, guests.length)
+          accepted.add(fresh)
+          await this.call(inviter, 'request.accept', { who: fresh, petname: this.#ids.get(fresh) })
+        }
+      }),
+    )
+    const missing = (): [Name, Name] | undefined =>
+      friendships.find(([a, b]) => !this.#friends.get(a)!.has(b) || !this.#friends.get(b)!.has(a))
+    const all = await this.#until(() => (missing() === undefined ? true : undefined), FRIENDS_TIMEOUT_MS)
+    if (all !== true) throw new NetworkError('NO_FRIENDS', `${missing()!.join(' and ')} did not become friends`)
+  }
+
+  // ---- the run ----
+
+  async #write(messages: readonly SentMessage[]): Promise<void> {
+    for (const message of messages) {
+      await this.#sleepUntil(message.plannedAt)
+      const author = this.#process(message.from)
+      // what should be written while its author is away is written when the author is back
+      const isUp = await this.#until(() => (author.isUp ? true : this.#gone.has(message.from) ? false : undefined))
+      if (isUp !== true) return
+      message.sentAt = this.#now()
+      try {
+        const { messageId } = await author.call('message.send', { who: message.to, text: message.text })
+        message.outcome = 'accepted'
+        message.messageId = messageId
+        this.#accepted.add(messageId)
+      } catch (error) {
+        if (!(error instanceof KithError)) throw error
+        message.outcome = error.code === 'NODE_GONE' ? 'unanswered' : 'refused'
+        message.code = error.code
+      }
+    }
+  }
+
+  async #strike(fault: Fault): Promise<void> {
+    await this.#sleepUntil(fault.at)
+    const strike: Strike = { fault, began: this.#now() }
+    this.#strikes.push(strike)
+    if (fault.groups !== undefined) this.cut(fault, fault.groups[0])
+    if (fault.who !== undefined) {
+      if (fault.until === undefined) this.#gone.add(fault.who)
+      await this.stop(fault.who, fault.signal!)
+    }
+    if (fault.until === undefined) return
+    await this.#sleepUntil(fault.until)
+    strike.ended = this.#now()
+    if (fault.groups !== undefined) this.heal(fault)
+    if (fault.who !== undefined) await this.start(fault.who)
+  }
+
+  /** Faults are over: waits until everything that can arrive has arrived and its author knows it. */
+  async #settle(): Promise<void> {
+    this.#phase = 'settle'
+    const begun = this.#now()
+    const expected = this.#messages.filter(
+      ({ outcome, from, to }) => outcome === 'accepted' && !this.#gone.has(from) && !this.#gone.has(to),
+    )
+    const isDone = (): true | undefined =>
+      expected.every(({ messageId }) => this.#arrived.has(messageId!) && this.#acknowledged.has(messageId!)) ||
+      undefined
+    await this.#until(isDone, this.#init.settle)
+    this.#seconds.settle = (this.#now() - begun) / 1000
+    this.#phase = 'done'
+  }
+
+  async #record(): Promise<Recording> {
+    const histories: Recording['histories'] = {}
+    const alive = this.#init.schedule.nodes.filter((name) => !this.#gone.has(name))
+    for (const name of alive) {
+      await this.#process(name).catchUp()
+      histories[name] = {}
+      for (const friend of this.#friends.get(name)!) histories[name][friend] = await this.#history(name, friend)
+    }
+    return {
+      messages: this.#messages,
+      logs: Object.fromEntries(this.#logs),
+      histories,
+      strikes: this.#strikes,
+      relaysOf: this.#init.schedule.relaysOf,
+      usage: Object.fromEntries([...this.#processes].map(([name, { usage }]) => [name, usage])),
+      seconds: this.#seconds,
+      connections: this.#proxy.counts,
+    }
+  }
+
+  async #history(name: Name, friend: Name): Promise<string[]> {
+    const ids: string[] = []
+    for (;;) {
+      const before = ids[0] === undefined ? {} : { before: ids[0] }
+      const { messages, more } = await this.call(name, 'history.list', { who: friend, limit: PAGE, ...before })
+      ids.unshift(...messages.map(({ messageId }) => messageId))
+      if (!more || messages.length === 0) return ids
+    }
+  }
+
+  #hear(name: Name, { event, at, detail }: EventView): void {
+    const id = String(detail.id ?? '')
+    if (event === 'request') this.#requests.get(name)!.add(id)
+    if (event === 'friend') this.#friends.get(name)!.add(this.#ids.get(id) ?? id)
+    if (event === 'message' || event === 'state') {
+      const messageId = String(detail.messageId)
+      const row: LoggedMessage = { at: Date.parse(at) - this.#zero, messageId, kind: kindOf(event, detail) }
+      const friend = this.#ids.get(String((row.kind === 'in' ? detail.from : detail.to) ?? ''))
+      if (friend !== undefined) row.friend = friend
+      this.#logs.get(name)!.push(row)
+      if (row.kind === 'in') this.#arrived.add(messageId)
+      if (row.kind === 'delivered') this.#acknowledged.add(messageId)
+    }
+    this.#tell()
+  }
+
+  // ---- waiting ----
+
+  #process(name: Name): SwarmProcess {
+    const found = this.#processes.get(name)
+    if (found === undefined) throw new UsageError('USAGE', `no node ${JSON.stringify(name)} in this swarm`)
+    return found
+  }
+
+  #now(): number {
+    return Date.now() - this.#zero
+  }
+
+  #tell(): void {
+    for (const look of this.#waiting) look()
+  }
+
+  #fail(error: KithError): void {
+    this.#failure ??= error
+    this.#tell()
+  }
+
+  /** What `look` finds; it is asked again whenever something happened. Undefined when the time is over. */
+  async #until<T>(look: () => T | undefined, timeoutMs?: number): Promise<T | undefined> {
+    return await new Promise<T | undefined>((done, reject) => {
+      const end = (finish: () => void): void => {
+        clearTimeout(timer)
+        this.#waiting.delete(again)
+        finish()
+      }
+      const again = (): void => {
+        if (this.#failure !== undefined) return end(() => reject(this.#failure!))
+        const found = look()
+        if (found !== undefined) end(() => done(found))
+      }
+      const timer = timeoutMs === undefined ? undefined : setTimeout(() => end(() => done(undefined)), timeoutMs)
+      this.#waiting.add(again)
+      again()
+    })
+  }
+
+  async #sleepUntil(at: number): Promise<void> {
+    const rest = at - this.#now()
+    if (rest > 0) await this.#until(() => undefined, rest)
+  }
+
+  /** What fails beside the work, such as a process that dies, ends the wait for it. */
+  async #unlessFailed(work: Promise<unknown>): Promise<void> {
+    const working = work.catch((error: unknown) => {
+      // the others stop at the first failure
+      this.#fail(error instanceof KithError ? error : new InternalError('SWARM', String(error), { cause: error }))
+    })
+    this.#working.add(working)
+    let isDone = false
+    void working.then(() => {
+      isDone = true
+      this.#tell()
+    })
+    await this.#until(() => isDone || undefined)
+    this.#working.delete(working)
+  }
+}
+
+async function directoryFor(keep: string | undefined): Promise<string> {
+  if (keep === undefined) return await mkdtemp(join(tmpdir(), DIRECTORY_PREFIX))
+  const directory = resolve(keep)
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  if ((await readdir(directory)).length > 0) {
+    throw new UsageError('USAGE', `${directory} is not empty`, { hint: 'name a new directory for --keep' })
+  }
+  return directory
+}
+
+function kindOf(event: string, { direction, state }: EventView['detail']): LoggedMessage['kind'] {
+  if (event === 'message') return direction === 'in' ? 'in' : 'out'
+  return state === 'custody' || state === 'delivered' ? state : 'other'
+}
+
+function noFriends(inviter: Name, asked: number, guests: number): NetworkError {
+  return new NetworkError('NO_FRIENDS', `${asked} of ${guests} requests reached ${inviter}`)
+}
+
+/** Runs work for each item, so many at a time. */
+async function atOnce<T>(limit: number, items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const rest = [...items]
+  const worker = async (): Promise<void> => {
+    for (let next = rest.shift(); next !== undefined; next = rest.shift()) await work(next)
+  }
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker))
+}
