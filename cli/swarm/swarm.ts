@@ -203,6 +203,7 @@ export class Swarm {
     const [first, ...others] = relays
     await this.#unlessFailed(this.#startRelay(first!))
     await this.#unlessFailed(atOnce(STARTS_AT_ONCE, others, (name) => this.#startRelay(name)))
+    this.#init.onNote?.(`relays are up, ${nodes.length} nodes start`)
     await this.#unlessFailed(atOnce(STARTS_AT_ONCE, nodes, (name) => this.#startNode(name)))
     await this.#publish()
     this.#seconds.start = (Date.now() - begun) / 1000

@@ -24,7 +24,7 @@ interface Run {
 }
 
 describe('kith swarm', function () {
-  // six processes and their friendships are twenty seconds on a machine that has nothing else to do
+  // five processes and their friendships are twenty seconds on a machine that has nothing else to do
   this.timeout(180_000)
   const runs: Run[] = []
   after(async () => {
@@ -44,7 +44,7 @@ describe('kith swarm', function () {
   it('lives through a partition and a kill, reports, and leaves nothing', async () => {
     const directory = await temporaryDirectory()
     const run = await start(
-      ...'--nodes 5 --friends 2 --relays 1 --messages 40 --duration 7s --seed 7 --delay 5ms'.split(' '),
+      ...'--nodes 4 --friends 2 --relays 1 --messages 40 --duration 6s --seed 7 --delay 5ms'.split(' '),
       ...'--partition 2s@1s --kill relay@2s+2s --kill node@2s+2s'.split(' '),
       ...'--assert lost=0 --assert duplicated=0 --assert disordered=0'.split(' '),
       ...'--assert refusedConnections>0 --assert planned<40 --report'.split(' '),
@@ -54,7 +54,7 @@ describe('kith swarm', function () {
     const shell = await kith(run.temporary, '--json', 'swarm', 'shell', '3', '--', '--json', 'id').ended
     expect(shell.status, shell.stderr).to.equal(0)
     expect(shell.output[0]).to.include({ name: 'n3' })
-    expect(await processesOf(run.temporary)).to.have.length(6)
+    expect(await processesOf(run.temporary)).to.have.length(5)
 
     const { status, output, stderr } = await run.ended
     expect(status, stderr).to.equal(1)
