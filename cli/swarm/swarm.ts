@@ -6,15 +6,17 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import envPaths from 'env-paths'
-import type { EventView, MethodName, MethodParams, MethodResult } from '../../node/api/methods.ts'
+import type { MethodName, MethodParams, MethodResult } from '../../node/api/methods.ts'
 import type { NodeRuntime } from '../../node/api/runtime.ts'
 import { InternalError, KithError, NetworkError, UsageError } from '../../node/errors.ts'
+import { EventMemory } from './event-memory.ts'
 import { FaultProxy } from './fault-proxy.ts'
 import { Loopback } from './loopback.ts'
-import type { LoggedMessage, Recording, SentMessage, Strike } from './metrics.ts'
+import type { Recording, SentMessage, Strike } from './metrics.ts'
 import { DIRECTORY_PREFIX, placeFile } from './running-swarm.ts'
 import type { Fault, Name, Schedule } from './schedule.ts'
 import { SwarmProcess, swarmEnvironment } from './swarm-process.ts'
+import { Waiting } from './waiting.ts'
 
 const PASSPHRASE = 'the passphrase of a swarm'
 /** Starts are mostly processor time: more at once only makes each later. */
@@ -60,23 +62,16 @@ export class Swarm {
   readonly #loopback: Loopback
   readonly #proxy: FaultProxy
   readonly #processes = new Map<Name, SwarmProcess>()
-  readonly #ids = new Map<string, Name>()
-  readonly #logs = new Map<Name, LoggedMessage[]>()
-  readonly #friends = new Map<Name, Set<Name>>()
-  readonly #requests = new Map<Name, Set<string>>()
+  readonly #memory = new EventMemory()
+  readonly #waiting = new Waiting()
   readonly #messages: SentMessage[] = []
   readonly #strikes: Strike[] = []
-  readonly #waiting = new Set<() => void>()
   readonly #accepted = new Set<string>()
-  readonly #arrived = new Set<string>()
-  readonly #acknowledged = new Set<string>()
   readonly #gone = new Set<Name>()
-  readonly #working = new Set<Promise<unknown>>()
   #isClosed = false
   readonly #seconds = { start: 0, friends: 0, settle: 0 }
   #phase: Progress['phase'] = 'start'
   #zero = 0
-  #failure: KithError | undefined
   #sampler: NodeJS.Timeout | undefined
 
   private constructor(init: SwarmInit, directory: string, loopback: Loopback) {
@@ -84,7 +79,7 @@ export class Swarm {
     this.directory = directory
     this.#loopback = loopback
     this.#proxy = new FaultProxy(loopback, init.delay)
-    const interrupt = (): void => this.#fail(new KithError('INTERRUPTED', 'interrupted'))
+    const interrupt = (): void => this.#waiting.fail(new KithError('INTERRUPTED', 'interrupted'))
     if (init.signal?.aborted === true) interrupt()
     init.signal?.addEventListener('abort', interrupt, { once: true })
   }
@@ -114,8 +109,8 @@ export class Swarm {
       up: [...this.#processes.values()].filter(({ isUp }) => isUp).length,
       processes: this.#processes.size,
       accepted: this.#accepted.size,
-      arrived: this.#arrived.size,
-      acknowledged: this.#acknowledged.size,
+      arrived: this.#memory.arrived.size,
+      acknowledged: this.#memory.acknowledged.size,
       active: this.#strikes.filter(({ ended }) => ended === undefined).map(({ fault }) => fault),
     }
   }
@@ -133,13 +128,13 @@ export class Swarm {
   /** Ends a process. */
   async stop(name: Name, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     await this.#process(name).stop(signal)
-    this.#tell()
+    this.#waiting.tell()
   }
 
   /** Starts a process again; resolves when it answers. */
   async start(name: Name): Promise<void> {
     await this.#process(name).start()
-    this.#tell()
+    this.#waiting.tell()
   }
 
   /** Cuts a group off from all others, until the key is healed. */
@@ -166,7 +161,7 @@ export class Swarm {
     const writers = this.#init.schedule.nodes.map((name) =>
       this.#write(this.#messages.filter(({ from }) => from === name)),
     )
-    await this.#unlessFailed(Promise.all([...writers, ...faults.map((fault) => this.#strike(fault))]))
+    await this.#waiting.unlessFailed(Promise.all([...writers, ...faults.map((fault) => this.#strike(fault))]))
     await this.#settle()
     await Promise.all([...this.#processes.values()].map((each) => each.sample()))
     return await this.#record()
@@ -176,10 +171,10 @@ export class Swarm {
   async close(): Promise<void> {
     this.#isClosed = true
     clearInterval(this.#sampler)
-    this.#fail(new NetworkError('SWARM_CLOSED', 'the swarm was closed'))
+    this.#waiting.fail(new NetworkError('SWARM_CLOSED', 'the swarm was closed'))
     await Promise.all([...this.#processes.values()].map((each) => each.close()))
     // a home that is being made is made before it is removed
-    await Promise.allSettled(this.#working)
+    await this.#waiting.idle()
     await this.#proxy.close()
     await this.#loopback.close()
     const rest = this.#init.keep === undefined ? this.directory : placeFile(this.directory)
@@ -201,17 +196,17 @@ export class Swarm {
       for (const each of this.#processes.values()) void each.sample()
     }, SAMPLE_MS)
     const [first, ...others] = relays
-    await this.#unlessFailed(this.#startRelay(first!))
-    await this.#unlessFailed(atOnce(STARTS_AT_ONCE, others, (name) => this.#startRelay(name)))
+    await this.#waiting.unlessFailed(this.#startRelay(first!))
+    await this.#waiting.unlessFailed(atOnce(STARTS_AT_ONCE, others, (name) => this.#startRelay(name)))
     this.#init.onNote?.(`relays are up, ${nodes.length} nodes start`)
-    await this.#unlessFailed(atOnce(STARTS_AT_ONCE, nodes, (name) => this.#startNode(name)))
+    await this.#waiting.unlessFailed(atOnce(STARTS_AT_ONCE, nodes, (name) => this.#startNode(name)))
     await this.#publish()
     this.#seconds.start = (Date.now() - begun) / 1000
     this.#init.onNote?.(
       `${nodes.length} nodes and ${relays.length} relays are up after ${this.#seconds.start.toFixed(1)} s`,
     )
     this.#phase = 'friends'
-    await this.#unlessFailed(this.#befriend())
+    await this.#waiting.unlessFailed(this.#befriend())
     if (this.#proxy.counts.opened === 0) throw new InternalError('NOT_PROXIED', 'the processes do not dial the proxy')
     this.#seconds.friends = (Date.now() - begun) / 1000 - this.#seconds.start
     const pairs = this.#init.schedule.friendships.length
@@ -232,24 +227,24 @@ export class Swarm {
       relays: this.#init.schedule.relaysOf[name]!.map((relay) => this.#process(relay).address),
       bootstrap: [],
     })
-    this.#ids.set(id, name)
+    this.#memory.add(name, id)
     const passphrase = ['--passphrase-file', join(this.directory, 'passphrase')]
-    this.#logs.set(name, [])
-    this.#friends.set(name, new Set())
-    this.#requests.set(name, new Set())
     await this.#add(name, [...passphrase, '--json', 'up', '--listen', this.#loopback.multiaddr(name)]).start()
   }
 
   #add(name: Name, args: string[]): SwarmProcess {
-    if (this.#isClosed) throw this.#failure!
+    if (this.#isClosed) throw this.#waiting.failure!
     const added = new SwarmProcess({
       name,
       args,
       address: this.#loopback.address(name),
       home: join(this.directory, name),
       environment: swarmEnvironment(this.directory, join(envPaths('kith', { suffix: '' }).cache, 'code')),
-      onDeath: (error) => this.#fail(error),
-      onEvent: (event) => this.#hear(name, event),
+      onDeath: (error) => this.#waiting.fail(error),
+      onEvent: (event) => {
+        this.#memory.hear(name, event, this.#zero)
+        this.#waiting.tell()
+      },
     })
     this.#processes.set(name, added)
     return added
@@ -271,19 +266,19 @@ export class Swarm {
         const guests = friendships.filter(([one]) => one === inviter).map(([, guest]) => guest)
         const { invite } = await this.call(inviter, 'invite.create', { uses: guests.length })
         await Promise.all(guests.map((guest) => this.call(guest, 'friend.add', { target: invite, petname: inviter })))
-        const asked = this.#requests.get(inviter)!
+        const asked = this.#memory.requests.get(inviter)!
         const accepted = new Set<string>()
         while (accepted.size < guests.length) {
-          const fresh = await this.#until(() => [...asked].find((id) => !accepted.has(id)), FRIENDS_TIMEOUT_MS)
+          const fresh = await this.#waiting.until(() => [...asked].find((id) => !accepted.has(id)), FRIENDS_TIMEOUT_MS)
           if (fresh === undefined) throw noFriends(inviter, accepted.size, guests.length)
           accepted.add(fresh)
-          await this.call(inviter, 'request.accept', { who: fresh, petname: this.#ids.get(fresh) })
+          await this.call(inviter, 'request.accept', { who: fresh, petname: this.#memory.nameOf(fresh) })
         }
       }),
     )
     const missing = (): [Name, Name] | undefined =>
-      friendships.find(([a, b]) => !this.#friends.get(a)!.has(b) || !this.#friends.get(b)!.has(a))
-    const all = await this.#until(() => (missing() === undefined ? true : undefined), FRIENDS_TIMEOUT_MS)
+      friendships.find(([a, b]) => !this.#memory.friends.get(a)!.has(b) || !this.#memory.friends.get(b)!.has(a))
+    const all = await this.#waiting.until(() => (missing() === undefined ? true : undefined), FRIENDS_TIMEOUT_MS)
     if (all !== true) throw new NetworkError('NO_FRIENDS', `${missing()!.join(' and ')} did not become friends`)
   }
 
@@ -294,7 +289,9 @@ export class Swarm {
       await this.#sleepUntil(message.plannedAt)
       const author = this.#process(message.from)
       // what should be written while its author is away is written when the author is back
-      const isUp = await this.#until(() => (author.isUp ? true : this.#gone.has(message.from) ? false : undefined))
+      const isUp = await this.#waiting.until(() =>
+        author.isUp ? true : this.#gone.has(message.from) ? false : undefined,
+      )
       if (isUp !== true) return
       message.sentAt = this.#now()
       try {
@@ -334,9 +331,10 @@ export class Swarm {
       ({ outcome, from, to }) => outcome === 'accepted' && !this.#gone.has(from) && !this.#gone.has(to),
     )
     const isDone = (): true | undefined =>
-      expected.every(({ messageId }) => this.#arrived.has(messageId!) && this.#acknowledged.has(messageId!)) ||
-      undefined
-    await this.#until(isDone, this.#init.settle)
+      expected.every(
+        ({ messageId }) => this.#memory.arrived.has(messageId!) && this.#memory.acknowledged.has(messageId!),
+      ) || undefined
+    await this.#waiting.until(isDone, this.#init.settle)
     this.#seconds.settle = (this.#now() - begun) / 1000
     this.#phase = 'done'
   }
@@ -347,11 +345,11 @@ export class Swarm {
     for (const name of alive) {
       await this.#process(name).catchUp()
       histories[name] = {}
-      for (const friend of this.#friends.get(name)!) histories[name][friend] = await this.#history(name, friend)
+      for (const friend of this.#memory.friends.get(name)!) histories[name][friend] = await this.#history(name, friend)
     }
     return {
       messages: this.#messages,
-      logs: Object.fromEntries(this.#logs),
+      logs: Object.fromEntries(this.#memory.logs),
       histories,
       strikes: this.#strikes,
       relaysOf: this.#init.schedule.relaysOf,
@@ -371,24 +369,6 @@ export class Swarm {
     }
   }
 
-  #hear(name: Name, { event, at, detail }: EventView): void {
-    const id = String(detail.id ?? '')
-    if (event === 'request') this.#requests.get(name)!.add(id)
-    if (event === 'friend') this.#friends.get(name)!.add(this.#ids.get(id) ?? id)
-    if (event === 'message' || event === 'state') {
-      const messageId = String(detail.messageId)
-      const row: LoggedMessage = { at: Date.parse(at) - this.#zero, messageId, kind: kindOf(event, detail) }
-      const friend = this.#ids.get(String((row.kind === 'in' ? detail.from : detail.to) ?? ''))
-      if (friend !== undefined) row.friend = friend
-      this.#logs.get(name)!.push(row)
-      if (row.kind === 'in') this.#arrived.add(messageId)
-      if (row.kind === 'delivered') this.#acknowledged.add(messageId)
-    }
-    this.#tell()
-  }
-
-  // ---- waiting ----
-
   #process(name: Name): SwarmProcess {
     const found = this.#processes.get(name)
     if (found === undefined) throw new UsageError('USAGE', `no node ${JSON.stringify(name)} in this swarm`)
@@ -399,53 +379,9 @@ export class Swarm {
     return Date.now() - this.#zero
   }
 
-  #tell(): void {
-    for (const look of this.#waiting) look()
-  }
-
-  #fail(error: KithError): void {
-    this.#failure ??= error
-    this.#tell()
-  }
-
-  /** What `look` finds; it is asked again whenever something happened. Undefined when the time is over. */
-  async #until<T>(look: () => T | undefined, timeoutMs?: number): Promise<T | undefined> {
-    return await new Promise<T | undefined>((done, reject) => {
-      const end = (finish: () => void): void => {
-        clearTimeout(timer)
-        this.#waiting.delete(again)
-        finish()
-      }
-      const again = (): void => {
-        if (this.#failure !== undefined) return end(() => reject(this.#failure!))
-        const found = look()
-        if (found !== undefined) end(() => done(found))
-      }
-      const timer = timeoutMs === undefined ? undefined : setTimeout(() => end(() => done(undefined)), timeoutMs)
-      this.#waiting.add(again)
-      again()
-    })
-  }
-
   async #sleepUntil(at: number): Promise<void> {
     const rest = at - this.#now()
-    if (rest > 0) await this.#until(() => undefined, rest)
-  }
-
-  /** What fails beside the work, such as a process that dies, ends the wait for it. */
-  async #unlessFailed(work: Promise<unknown>): Promise<void> {
-    const working = work.catch((error: unknown) => {
-      // the others stop at the first failure
-      this.#fail(error instanceof KithError ? error : new InternalError('SWARM', String(error), { cause: error }))
-    })
-    this.#working.add(working)
-    let isDone = false
-    void working.then(() => {
-      isDone = true
-      this.#tell()
-    })
-    await this.#until(() => isDone || undefined)
-    this.#working.delete(working)
+    if (rest > 0) await this.#waiting.until(() => undefined, rest)
   }
 }
 
@@ -457,11 +393,6 @@ async function directoryFor(keep: string | undefined): Promise<string> {
     throw new UsageError('USAGE', `${directory} is not empty`, { hint: 'name a new directory for --keep' })
   }
   return directory
-}
-
-function kindOf(event: string, { direction, state }: EventView['detail']): LoggedMessage['kind'] {
-  if (event === 'message') return direction === 'in' ? 'in' : 'out'
-  return state === 'custody' || state === 'delivered' ? state : 'other'
 }
 
 function noFriends(inviter: Name, asked: number, guests: number): NetworkError {
