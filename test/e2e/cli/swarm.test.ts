@@ -45,7 +45,7 @@ describe('kith swarm', function () {
     const directory = await temporaryDirectory()
     const run = await start(
       ...'--nodes 4 --friends 2 --relays 1 --messages 40 --duration 6s --seed 7 --delay 5ms'.split(' '),
-      ...'--partition 2s@1s --kill relay@2s+2s --kill node@2s+2s'.split(' '),
+      ...'--partition 2s@1s --kill node@2s+2s'.split(' '),
       ...'--assert lost=0 --assert duplicated=0 --assert disordered=0'.split(' '),
       ...'--assert refusedConnections>0 --assert planned<40 --report'.split(' '),
       directory,
@@ -67,7 +67,7 @@ describe('kith swarm', function () {
     expect(result.metrics).to.include({ planned: 40, lost: 0, unsent: 0, refused: 0, undecided: 0 })
     expect(result.metrics.arrived).to.be.at.least(Number(result.metrics.accepted))
     expect(result.metrics.arrivalP50Ms, 'nothing is quicker than the delay').to.be.above(4)
-    expect(result.recoveries).to.have.length(3)
+    expect(result.recoveries).to.have.length(2)
     expect((await readReport(directory)).schedule.messages).to.have.length(40)
     expect(await readFile(join(directory, 'report.html'), 'utf8')).to.include('</html>')
     expect(await readdir(run.temporary), 'homes are gone').to.deep.equal([])
