@@ -12,7 +12,9 @@ import { parseArgs } from 'node:util'
 import { Bench, benchDirectory } from './bench.ts'
 import { benchDelivery } from './delivery.ts'
 import { benchDeliverySteps } from './delivery-steps.ts'
+import { benchDrain } from './drain.ts'
 import { benchFriendRequest } from './friend-request.ts'
+import { benchLongHistory } from './long-history.ts'
 import { benchMemory } from './memory.ts'
 import { benchRatchet } from './ratchet.ts'
 import { type Group, printGroup } from './report.ts'
@@ -28,6 +30,8 @@ const GROUPS: Record<string, (bench: Bench) => Promise<Group>> = {
   memory: benchMemory,
   friend: benchFriendRequest,
   delivery: benchDelivery,
+  history: benchLongHistory,
+  drain: benchDrain,
 }
 
 async function main(): Promise<void> {

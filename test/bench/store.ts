@@ -53,6 +53,16 @@ export async function openStore(bench: Bench): Promise<RowStore> {
   return store
 }
 
+/** Received messages a second into a bare Level, as rows of the same sizes, many at once. */
+export async function bareRate(bench: Bench, count: number): Promise<number[]> {
+  const { received } = await recordBatches()
+  const bare = await openBare(bench)
+  let i = 0
+  const raw = async (): Promise<void> => await bare.batch(bareBatch(received, i++), { sync: true })
+  const { bare: rates } = await byTurns({ bare: inTurn(raw, AT_ONCE) }, { rounds: 3, count })
+  return rates
+}
+
 async function openBare(bench: Bench): Promise<Level<Uint8Array, Uint8Array>> {
   const options = { keyEncoding: 'view', valueEncoding: 'view', compression: false } as const
   const level = new Level<Uint8Array, Uint8Array>(join(await bench.directory(), 'db'), options)

@@ -1,0 +1,158 @@
+/** A conversation of a thousand messages beside the same one when it has a million: to open, send, page and acknowledge. */
+import { readFile } from 'node:fs/promises'
+import { Conversations } from '../../node/conversation/conversation.ts'
+import { Journal, Transaction } from '../../node/delivery/journal.ts'
+import { idFromText } from '../../node/identity/root.ts'
+import { PROTOCOL_VERSION } from '../../node/limits.ts'
+import { openHome } from '../../node/store/home.ts'
+import { systemClock, systemRandom } from '../../node/system.ts'
+import { PAYLOAD_TYPE, type Payload, payload, payloadMessageId, textBody } from '../../node/wire/payload.ts'
+import { encode } from '../../node/wire/schema.ts'
+import type { KithProcess } from '../support/kith-process.ts'
+import type { Bench } from './bench.ts'
+import { meet, NAMES, startPair, startRelay } from './friends.ts'
+import { timed, timesOf } from './measure.ts'
+import { residentOf } from './process-costs.ts'
+import { type Figure, Group } from './report.ts'
+import { WatchedNode } from './watched-node.ts'
+
+const BATCH = 500
+const PAGE = 50
+const HEAD = { events: 1, seq: 1, hash: new Uint8Array(32) }
+
+interface Measured {
+  start: number[]
+  send: number[]
+  newest: number[]
+  middle: number[]
+  /** From the friend's `send` over an answer to the friend's `delivered`. */
+  acknowledged: number[]
+  megabytes: number | undefined
+}
+
+export async function benchLongHistory(bench: Bench): Promise<Group> {
+  const sizes = { short: bench.amount(1000, 100), long: bench.amount(1_000_000, 2000) }
+  const group = new Group(`One conversation with ${sizes.short} messages, and with ${sizes.long}`)
+  const nodes = await bench.nodes()
+  const relay = await startRelay(nodes)
+  const pair = await startPair(bench, nodes, relay, { profile: 'light' })
+  await meet(relay, pair)
+  const { alice, bob } = pair
+  await alice.process.stop()
+  const filler = new Filler(bench, alice.process, String((await alice.process.ask('id'))[0]!.id), pair.bobId)
+
+  let middle = await filler.fill(sizes.short)
+  const short = await measure(bench, nodes, alice.process, bob, middle)
+  middle = await filler.fill(sizes.long)
+  const long = await measure(bench, nodes, alice.process, bob, middle)
+
+  const compare = (name: string, of: (measured: Measured) => number[]): Figure => {
+    const base = group.times(`${name}, ${sizes.short}`, of(short))
+    return group.times(`${name}, ${sizes.long}`, of(long), base)
+  }
+  compare('start to ready', (it) => it.start)
+  compare('send to durable in the outbox', (it) => it.send)
+  compare(`the newest ${PAGE}`, (it) => it.newest)
+  compare(`${PAGE} from the middle`, (it) => it.middle)
+  compare('a message of the friend, answered, to its acknowledgement', (it) => it.acknowledged)
+  if (short.megabytes !== undefined && long.megabytes !== undefined) {
+    const base = group.memory(`resident memory, ${sizes.short}`, [short.megabytes])
+    group.memory(`resident memory, ${sizes.long}`, [long.megabytes], base)
+  }
+  group.note('the messages are written by the conversation itself, in batches, while the node is down')
+  group.note('an acknowledgement by itself waits 1 to 5 s on purpose, so it rides on an answer here')
+  return group
+}
+
+/** Fills the history of a home whose node is down with messages of the friend's. */
+class Filler {
+  readonly #bench: Bench
+  readonly #node: KithProcess
+  readonly #self: Uint8Array
+  readonly #friend: Uint8Array
+  #filled = 0
+
+  constructor(bench: Bench, node: KithProcess, self: string, friend: string) {
+    this.#bench = bench
+    this.#node = node
+    this.#self = idFromText(self)
+    this.#friend = idFromText(friend)
+  }
+
+  /** Until there are `size` messages; the ID of the one in the middle. */
+  async fill(size: number): Promise<string> {
+    await this.#node.stop()
+    const passphrase = (await readFile(this.#node.passphraseFile, 'utf8')).trim()
+    const { store } = await openHome({
+      path: this.#node.home,
+      role: 'node',
+      unlock: { passphrase },
+      random: systemRandom,
+    })
+    this.#bench.atEnd(() => store.close())
+    const journal = await Journal.open(store, systemClock)
+    const conversations = new Conversations({ store, selfId: this.#self })
+    const middleAt = Math.floor((this.#filled + size) / 2)
+    let middle = ''
+    while (this.#filled < size) {
+      const tx = new Transaction()
+      for (let i = 0; i < BATCH && this.#filled < size; i++) {
+        const one = this.#message(conversations.conversationWith(this.#friend))
+        const encoded = encode(payload, one)
+        const messageId = payloadMessageId(encoded)
+        if (this.#filled === middleAt) middle = Buffer.from(messageId).toString('hex')
+        const incoming = { messageId, payload: one, encoded, via: 'relay' as const, receivedAt: one.sentAt }
+        conversations.apply(tx, this.#friend, incoming)
+      }
+      await journal.commit(tx)
+    }
+    await store.close()
+    return middle
+  }
+
+  #message(conversation: Uint8Array): Payload {
+    this.#filled++
+    return {
+      version: PROTOCOL_VERSION,
+      type: PAYLOAD_TYPE.text,
+      salt: systemRandom.bytes(16),
+      conversation,
+      lamport: this.#filled,
+      parents: [],
+      sentAt: systemClock.now(),
+      body: encode(textBody, { text: `message ${this.#filled} ${'x'.repeat(200)}` }),
+      lifetime: 86_400,
+      mine: HEAD,
+    }
+  }
+}
+
+async function measure(
+  bench: Bench,
+  nodes: Awaited<ReturnType<Bench['nodes']>>,
+  process: KithProcess,
+  bob: WatchedNode,
+  middle: string,
+): Promise<Measured> {
+  const start: number[] = []
+  for (let i = 0; i < bench.amount(5, 1); i++) {
+    await process.stop()
+    start.push((await timed(() => process.start('--profile', 'light'))).ms)
+  }
+  const alice = await WatchedNode.connect(nodes, process)
+  const count = bench.amount(200, 5)
+  const send = await timesOf(count, () => alice.send(NAMES.bob, 'hello'))
+  await alice.until(() => alice.delivered.size >= send.length)
+  const newest = await timesOf(count, () => alice.api.call('history.list', { who: NAMES.bob, limit: PAGE }))
+  const older = { who: NAMES.bob, limit: PAGE, before: middle }
+  const pages = await timesOf(count, () => alice.api.call('history.list', older))
+  const acknowledged = await timesOf(count, async () => {
+    const { messageId } = await bob.send(NAMES.alice, 'hello')
+    await alice.until(() => alice.messages.has(messageId))
+    await alice.send(NAMES.bob, 'an answer, on which the receipt rides')
+    await bob.until(() => bob.delivered.has(messageId))
+  })
+  const megabytes = await residentOf(process.pid)
+  alice.close()
+  return { start, send, newest, middle: pages, acknowledged, megabytes }
+}
