@@ -1,6 +1,6 @@
 /**
- * `npm test`: the tests that compute, those that wait for real processes, and the swarm, in three mocha processes at the same
- * time. What the others print follows the first one.
+ * `npm test`: the tests that compute and those that wait for real processes, in two mocha processes at the same time. What
+ * the second one prints follows the first one.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,7 +17,7 @@ function mocha(config: string, output: 'inherit' | 'pipe') {
 }
 
 const core = mocha('.mocharc.json', 'inherit')
-const others = ['.mocharc.network.json', '.mocharc.swarm.json'].map((config) => mocha(config, 'pipe'))
-const results = await Promise.all([core, ...others].map(({ ended }) => ended))
-for (const { printed } of others) process.stdout.write(await printed)
+const network = mocha('.mocharc.network.json', 'pipe')
+const results = await Promise.all([core.ended, network.ended])
+process.stdout.write(await network.printed)
 process.exitCode = results.every(([status]) => status === 0) ? 0 : 1

@@ -231,26 +231,26 @@ export class Inbox {
       return opened
     }
     const isAlive = envelope.expiryDay * DAY > this.#init.protocolTime()
-    this.#learnFromClosed(batch, lanes, { parts, box: isAlive ? mail.box : undefined, tagged: tagged[0] })
+    this.#learnFromClosed(batch, lanes, { parts, inMailbox: isAlive && mail.box !== undefined, tagged: tagged[0] })
     return undefined
   }
 
   /**
    * An envelope that does not open may tell that our state is older than the friend's memory. Its header may say so; a
    * header under a key that we never had says it too, when the friend is known to have written it: whoever keeps a copy for
-   * longer than it lives cannot make one. Which session it was is then told by its tag, else by its mailbox.
+   * longer than it lives cannot make one. Which session it was is then told by its tag.
    */
   #learnFromClosed(
     batch: Batch,
     lanes: Lane[],
     mail: {
       parts: { prefix: Uint8Array; body: Uint8Array }
-      /** Where the friend must have put it. */
-      box: Generation | undefined
+      /** The friend must have put it where it was. */
+      inMailbox: boolean
       tagged: Lane | undefined
     },
   ): void {
-    const { parts, box, tagged } = mail
+    const { parts, inMailbox, tagged } = mail
     for (const lane of lanes) {
       const { session } = progressOf(batch, lane)
       const echoed = echoedSerial(session, parts)
@@ -258,11 +258,8 @@ export class Inbox {
       if (echoed > session.sentSerial) markBehind(batch, lane)
       return
     }
-    if (!box) return
-    const ofMailbox =
-      lanes.find(({ id }) => equal(id, box.session)) ?? lanes.find((lane) => lane.session.rekey === box.rekey)
-    const lane = tagged ?? ofMailbox
-    if (lane) markBehind(batch, lane)
+    // without the tag it may be of a session that crossed ours and is not known here yet
+    if (inMailbox && tagged) markBehind(batch, tagged)
   }
 
   #open(lane: Lane, session: SessionState, parts: { prefix: Uint8Array; body: Uint8Array }) {

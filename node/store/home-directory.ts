@@ -50,7 +50,8 @@ export function homePaths(path: string): HomePaths {
 export async function hasIdentity(path: string): Promise<boolean> {
   const paths = homePaths(path)
   if (await exists(paths.vault)) return true
-  if (!(await exists(paths.mark))) return false
+  // a relay's home has a mark and never a vault
+  if (!(await exists(paths.mark)) || (await roleOf(paths)) === 'relay') return false
   throw new StoreError('VAULT_MISSING', `the vault of ${paths.home} is gone: without it nothing there can be read`, {
     hint: 'put vault.cbor back from a copy of this home; `kith doctor` says more',
   })
@@ -87,14 +88,19 @@ export async function prepareHome(paths: HomePaths): Promise<void> {
  * @throws StoreError `WRONG_ROLE` when it is not `role`
  */
 export async function checkRole(paths: HomePaths, role: HomeRole): Promise<void> {
-  const marked = await readPrivateFile(paths.role, 16, 0o022)
-  const found = marked === undefined ? undefined : Buffer.from(marked).toString('latin1').trim()
+  const found = await roleOf(paths)
   if (found !== undefined && found !== role) {
     throw wrongRole(`expected the home of a ${role}, ${paths.home} is that of a ${JSON.stringify(found)}`)
   }
   if (role === 'relay' && (await exists(paths.vault))) {
     throw wrongRole('a relay does not run in a home with an identity')
   }
+}
+
+/** What the home says of itself; undefined when it says nothing. */
+async function roleOf(paths: HomePaths): Promise<string | undefined> {
+  const marked = await readPrivateFile(paths.role, 16, 0o022)
+  return marked === undefined ? undefined : Buffer.from(marked).toString('latin1').trim()
 }
 
 /** Marks the home as that of a `role`, durably. @throws StoreError `WRONG_ROLE`, `STORE_FULL`, `STORE_FAILED` */
