@@ -799,7 +799,12 @@ export class Delivery {
     limit: number,
     isWanted: (entry: OutboxEntry) => boolean,
   ): Promise<{ entry: OutboxEntry; bytes: Uint8Array; expires: number }[]> {
-    const lanes = channel.lanes.filter(({ behind }) => behind === BEHIND.no)
+    const { writing } = channel.mailboxes
+    // who reads this mailbox may not hold a session of which they never showed it, unless it is the one that brought it
+    const lanes = channel.lanes.filter(
+      ({ behind, session, id }) =>
+        behind === BEHIND.no && (session.confirmed === 1 || (writing && equal(id, writing.session))),
+    )
     const waiting = [...channel.entries.values()].filter(
       (entry) => lanes.some(({ id }) => entry.lane !== undefined && equal(id, entry.lane)) && isWanted(entry),
     )

@@ -74,7 +74,10 @@ export class MailReader {
     })
   }
 
-  /** Resolves with true once the mailbox is claimed and read at one relay at least (where there is none, at the own server), with false when it is given up before. */
+  /**
+   * Resolves with true once the mailbox is claimed and read at one relay at least (where there is none, at the own server),
+   * with false when it is given up before.
+   */
   async ready(name: string): Promise<boolean> {
     if (this.#isReady(name)) return true
     return await new Promise<boolean>((resolve) => {
