@@ -19,7 +19,7 @@ import {
 } from '../ports.ts'
 import { copyId } from '../wire/commands.ts'
 import { bytes, decode, encode, struct, uint } from '../wire/schema.ts'
-import { randomFraction } from './backoff.ts'
+import { Backoff, randomFraction } from './backoff.ts'
 import { type Releases, ServerReleases } from './releases.ts'
 import type { ConnectedServer, ServerPool } from './server-pool.ts'
 
@@ -58,6 +58,8 @@ const CLAIM_DAYS = 90
 /** A claim is renewed when less than this is left of it. */
 const CLAIM_RENEW_DAYS = 60
 const RETRY_MS = 5000
+/** A mailbox is read from its start when it is opened anew: while the own disk is full, say, not again and again. */
+const REOPEN = { baseMs: RETRY_MS, maxMs: 300_000 }
 const claimRow = struct({ storeId: [1, bytes(16)], until: [2, uint()] })
 const CLAIMS = utf8('claims')
 
@@ -81,6 +83,8 @@ export class ServerReader {
   readonly #ready = new Set<string>()
   readonly #watches: Map<string, MailWatch>
   readonly #changed: () => void
+  /** Of mailboxes that could not be opened, read or acknowledged, by the name of the watch. */
+  readonly #backoffs = new Map<string, Backoff>()
   readonly releases: ServerReleases
   #server: ConnectedServer | undefined
   #opening: Promise<void> = Promise.resolve()
@@ -100,6 +104,7 @@ export class ServerReader {
   connected(server: ConnectedServer): void {
     this.#server = server
     this.#boxes.clear()
+    this.#backoffs.clear()
     this.#ready.clear()
     for (const watch of this.#watches.values()) this.open(watch)
     this.releases.connected(server)
@@ -146,6 +151,7 @@ export class ServerReader {
   /** Stops reading a mailbox. */
   close(watch: MailWatch): void {
     this.#ready.delete(watch.name)
+    this.#backoffs.delete(watch.name)
     for (const [address, box] of this.#boxes) if (box.watch === watch) this.#boxes.delete(address)
   }
 
@@ -158,7 +164,10 @@ export class ServerReader {
   }
 
   #openLater(server: ConnectedServer, watch: MailWatch): void {
-    this.#init.clock.after(RETRY_MS, () => {
+    if (this.#server !== server) return
+    const backoff = this.#backoffs.get(watch.name) ?? new Backoff({ random: this.#init.random, ...REOPEN })
+    this.#backoffs.set(watch.name, backoff)
+    this.#init.clock.after(backoff.next(), () => {
       if (this.#server === server && this.#watches.get(watch.name) === watch) this.open(watch)
     })
   }
@@ -264,6 +273,7 @@ export class ServerReader {
       const { status } = await this.#server.client.acknowledge({ address, readerSeed: reader.seed, cids: part })
       if (status !== 'ok') throw refused('acknowledge', status)
     }
+    this.#backoffs.delete(due.box.watch.name)
   }
 }
 

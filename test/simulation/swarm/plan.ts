@@ -35,7 +35,7 @@ export type Step = {
   | { act: 'cheat'; how: Cheat }
   | { act: 'image' | 'forget everything' | 'restore the image' | 'vanish' }
   | { act: 'flood'; with: 'envelopes' | 'frames' | 'records' }
-  | { act: 'unfriend'; from: string; to: string }
+  | { act: 'unfriend' | 'knock'; from: string; to: string }
 )
 export type Act = Step['act']
 
@@ -87,7 +87,8 @@ const WEIGHTS: Record<Act, number> = {
   'restore the image': 2,
   vanish: 1,
   flood: 4,
-  unfriend: 0.25,
+  unfriend: 0.4,
+  knock: 2,
 }
 export const ACTS = Object.keys(WEIGHTS) as Act[]
 const TOTAL = Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0)
@@ -171,6 +172,10 @@ function detailsOf(random: SeededRandom, act: Act, { people }: Plan): WithoutWai
   // people crash and go away more often than relays do
   const anybody = random.chance(0.75) ? person : pick(random, RELAYS)
   switch (act) {
+    case 'knock': {
+      const [from, to] = random.shuffle(people)
+      return { act, from: from!, to: to! }
+    }
     case 'send':
     case 'unfriend': {
       const pair = pick(random, friendsAmong(people))

@@ -3,10 +3,10 @@ import { utf8 } from '../../../node/crypto/bytes.ts'
 import { allTopics } from '../../../node/mailbox/buckets.ts'
 import { BUCKET_BITS } from '../../../node/node.ts'
 import { TABLE } from '../../../node/ports.ts'
-import { MINUTE } from '../engine.ts'
+import { DAY, MINUTE, SECOND } from '../engine.ts'
 import { NO_FAULTS } from '../faults.ts'
 import type { DiskImage } from '../sim-disk.ts'
-import { otherRelay, PLANTED, type Step } from './plan.ts'
+import { friendsAmong, otherRelay, PLANTED, type Step } from './plan.ts'
 import type { Swarm } from './swarm.ts'
 
 /** Does a step of the plan. @returns whether there was something to do */
@@ -102,6 +102,8 @@ export function takeStep(swarm: Swarm, step: Step): boolean {
     case 'flood':
       flood(swarm, step.with)
       return true
+    case 'knock':
+      return knock(swarm, step.from, step.to)
     default:
       return unfriend(swarm, step.from, step.to)
   }
@@ -109,7 +111,8 @@ export function takeStep(swarm: Swarm, step: Step): boolean {
 
 function send(swarm: Swarm, from: string, to: string, texts: number): boolean {
   const person = swarm.people.get(from)!
-  if (!person.isBooted || swarm.ended.has(`${from} ${to}`)) return false
+  // who was left does not know, and writes on
+  if (!person.isBooted || swarm.left.has(`${from} ${to}`)) return false
   for (let i = 0; i < texts; i++) {
     const text = `${PLANTED} ${swarm.plan.seed}.${swarm.said.length}`
     const after = swarm.personWatches.get(from)!.knownWith(to)
@@ -121,8 +124,22 @@ function send(swarm: Swarm, from: string, to: string, texts: number): boolean {
 function unfriend(swarm: Swarm, from: string, to: string): boolean {
   const person = swarm.people.get(from)!
   if (!person.isBooted || swarm.ended.has(`${from} ${to}`)) return false
+  swarm.left.add(`${from} ${to}`)
   swarm.ended.add(`${from} ${to}`).add(`${to} ${from}`)
   swarm.world.begin(() => person.it.unfriend(to))
+  return true
+}
+
+/** Somebody who is no friend, or none any more, asks to be one and gets no answer. */
+function knock(swarm: Swarm, from: string, to: string): boolean {
+  const { world, people, ended, plan } = swarm
+  const [asking, asked] = [people.get(from)!, people.get(to)!]
+  const areFriends = friendsAmong(plan.people).some((pair) => pair.includes(from) && pair.includes(to))
+  if (!asking.isBooted || !asked.isBooted || (areFriends && !ended.has(`${from} ${to}`))) return false
+  world.begin(async () => {
+    const { invite } = await asked.it.createInvite({ lifetimeSeconds: DAY / SECOND, uses: 1 })
+    world.begin(() => asking.it.add({ target: invite, petname: `${to} again` }))
+  })
   return true
 }
 

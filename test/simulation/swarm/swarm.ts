@@ -43,6 +43,8 @@ export class Swarm {
   readonly said: Said[] = []
   /** Pairs of which one ended the friendship, `from to` both ways. */
   readonly ended = new Set<string>()
+  /** Of those, by who did it. */
+  readonly left = new Set<string>()
   readonly acts = new Map<Act, number>()
   readonly states = new Map<string, number>()
   image: DiskImage | undefined
