@@ -41,7 +41,7 @@ function signedBytes(label: Label, message: Uint8Array): Uint8Array {
   return concat(L(label), SEPARATOR, message)
 }
 
-/** Signs `message` under `label`; 64 bytes. */
+/** Signs `message` under `label`; 64 bytes. The array of the seed must not change afterwards. */
 export function sign(seed: Uint8Array, label: Label, message: Uint8Array): Uint8Array {
   return new Uint8Array(nativeSign(null, signedBytes(label, message), privateKey(seed)))
 }
@@ -108,9 +108,16 @@ function isNeutral(r: Uint8Array): boolean {
   return r[0] === 1 && r.every((byte, i) => i === 0 || byte === 0)
 }
 
+// making OpenSSL's key costs more than a signature does; it lives as long as the array that holds the seed
+const privateKeys = new WeakMap<Uint8Array, KeyObject>()
+
 function privateKey(seed: Uint8Array): KeyObject {
   if (seed.length !== 32) throw new RangeError(`expected a seed of 32 bytes, got ${seed.length}`)
-  return createPrivateKey({ key: Buffer.from(concat(PKCS8_PREFIX, seed)), format: 'der', type: 'pkcs8' })
+  const known = privateKeys.get(seed)
+  if (known) return known
+  const key = createPrivateKey({ key: Buffer.from(concat(PKCS8_PREFIX, seed)), format: 'der', type: 'pkcs8' })
+  privateKeys.set(seed, key)
+  return key
 }
 
 function littleEndian(bytes: Uint8Array): bigint {

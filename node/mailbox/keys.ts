@@ -7,7 +7,7 @@
  *   copy = nonce(24) || XChaCha20-Poly1305(copy key, envelope or leg; AD L("copy")), 40 bytes longer
  */
 import { open, seal } from '../crypto/aead.ts'
-import { concat, u8 } from '../crypto/bytes.ts'
+import { concat, toHex, u8 } from '../crypto/bytes.ts'
 import { type Ed25519KeyPair, ed25519KeyPair } from '../crypto/ed25519.ts'
 import { hkdfSha256, NO_SALT, sha256, split } from '../crypto/hash.ts'
 import { L } from '../crypto/labels.ts'
@@ -89,12 +89,25 @@ export interface FriendMailbox {
   address: Uint8Array
 }
 
+// two key pairs cost ten times what opening a copy does; they live as long as the array that holds the secret
+const MAX_KNOWN_SERVERS = 16
+const friendMailboxes = new WeakMap<Uint8Array, Map<string, FriendMailbox>>()
+
 /**
  * The mailbox of a direction's 32-byte secret at the server with these peer ID bytes. Reply mailboxes of a request are
- * made the same way.
+ * made the same way. The array of the secret must not change afterwards.
  */
 export function friendMailbox(secret: Uint8Array, serverPeerId: Uint8Array): FriendMailbox {
   if (secret.length !== 32) throw new RangeError(`expected a mailbox secret of 32 bytes, got ${secret.length}`)
+  const known = friendMailboxes.get(secret) ?? new Map<string, FriendMailbox>()
+  const server = toHex(serverPeerId)
+  const mailbox = known.get(server) ?? deriveFriendMailbox(secret, serverPeerId)
+  friendMailboxes.set(secret, known.set(server, mailbox))
+  if (known.size > MAX_KNOWN_SERVERS) known.delete(known.keys().next().value!)
+  return mailbox
+}
+
+function deriveFriendMailbox(secret: Uint8Array, serverPeerId: Uint8Array): FriendMailbox {
   const keys = hkdfSha256(NO_SALT, secret, concat(L('mailboxKeys'), new Uint8Array(1), serverPeerId), 96)
   const [writerSeed, readerSeed, copyKey] = split(keys, 32, 32, 32) as [Uint8Array, Uint8Array, Uint8Array]
   const writer = ed25519KeyPair(writerSeed)

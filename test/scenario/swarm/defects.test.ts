@@ -34,7 +34,7 @@ describe('swarm with a planted defect', () => {
     const defect = DEFECTS.find(({ name }) => name === 'keeps the tag counter in memory alone')!
     const outcome = await runPlan(planOf(1), defect)
     expect(outcome.failure?.invariant).to.equal('keyOnce')
-    const { kept, outcome: short } = await shrink(outcome, 8000, defect)
+    const { kept, outcome: short } = await shrink(outcome, 40, defect)
     expect(kept.length).to.be.lessThan(outcome.plan.steps.length / 2)
     expect(short.failure?.invariant).to.equal('keyOnce')
   })

@@ -13,7 +13,7 @@ import { seedsFor } from '../../support/seed.ts'
 
 const SEEDS = 200
 const SEEDS_IN_ONE_TEST = 20
-const SHRINK_MS = 20_000
+const SHRINK_RUNS = 40
 /** Seeds that run in other processes as well; the second is a large one. */
 const TWICE = [1, 20, 33]
 
@@ -21,7 +21,7 @@ const run = promisify(execFile)
 
 async function failureOf(outcome: Outcome): Promise<Error> {
   const { plan, failure } = outcome
-  const { kept } = await shrink(outcome, SHRINK_MS)
+  const { kept } = await shrink(outcome, SHRINK_RUNS)
   const shorter = describePlan(partOf(plan, new Set(kept)))
   const commands = [replayCommand(plan), replayCommand(plan, { kept })]
   return new Error(`${failure?.message}\n${shorter}\nreplay: ${commands.join('\nshorter: ')}`)

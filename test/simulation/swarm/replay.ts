@@ -1,7 +1,7 @@
 /**
  * Runs one seed of the swarm again and says what it came to: `node test/simulation/swarm/replay.ts --seed 7`.
  *   --steps 0,4,9   only these steps of its plan      --defect NAME   with a defect planted
- *   --shrink        looks for a shorter plan that fails in the same way, for a minute
+ *   --shrink        looks for a shorter plan that fails in the same way, in 300 runs
  */
 import { parseArgs } from 'node:util'
 import { DEFECTS } from './defects.ts'
@@ -9,7 +9,7 @@ import { describePlan, partOf, planOf } from './plan.ts'
 import { runPlan } from './run.ts'
 import { replayCommand, shrink } from './shrink.ts'
 
-const SHRINK_MS = 60_000
+const SHRINK_RUNS = 300
 
 const { values } = parseArgs({
   options: {
@@ -32,7 +32,7 @@ say(`trace ${outcome.digest}`)
 say(outcome.failure ? outcome.failure.message : 'everything holds')
 process.exitCode = outcome.failure ? 1 : 0
 if (values.shrink && outcome.failure && !steps) {
-  const { kept } = await shrink(outcome, SHRINK_MS, defect)
+  const { kept } = await shrink(outcome, SHRINK_RUNS, defect)
   say(`shorter, and fails in the same way:\n${describePlan(partOf(whole, new Set(kept)))}`)
   say(replayCommand(whole, { kept, ...(defect && { defect }) }))
 }

@@ -11,15 +11,15 @@ export interface Shrunk {
 
 /**
  * @param failing what the whole plan came to
- * @param budgetMs real milliseconds after which no other part is tried
+ * @param maxRuns after so many runs no other part is tried
  */
-export async function shrink(failing: Outcome, budgetMs: number, defect?: Defect): Promise<Shrunk> {
+export async function shrink(failing: Outcome, maxRuns: number, defect?: Defect): Promise<Shrunk> {
   const { plan, failure } = failing
-  const end = performance.now() + budgetMs
+  let runs = 0
   let best: Shrunk = { kept: [...plan.steps.keys()], outcome: failing }
   for (let size = best.kept.length >> 1; size >= 1; size = Math.min(size >> 1, best.kept.length >> 1)) {
     for (let from = 0; from < best.kept.length; ) {
-      if (performance.now() > end) return best
+      if (runs++ >= maxRuns) return best
       const kept = best.kept.toSpliced(from, size)
       const outcome = await runPlan(partOf(plan, new Set(kept)), defect)
       if (outcome.failure?.invariant === failure?.invariant) best = { kept, outcome }
