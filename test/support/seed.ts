@@ -16,7 +16,7 @@ export function seedsFor(count: number): number[] {
 export function seeded(title: string, count: number, body: (seed: number) => void | Promise<void>): void {
   const seeds = seedsFor(count)
   it(title, async function () {
-    this.timeout(20_000 * Math.max(1, seeds.length / Math.max(1, count)))
+    this.timeout(60_000 * Math.max(1, seeds.length / Math.max(1, count)))
     const fullTitle = this.test?.fullTitle() ?? title
     for (const seed of seeds) {
       try {
