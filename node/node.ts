@@ -167,7 +167,7 @@ export class KithNode implements NodeService {
         standing,
         configured: options.relays,
         protocolTime,
-        candidates: () => this.#delivery.relaysOfFriends(),
+        candidates: () => this.#delivery.status.relaysOfFriends(),
         takesMail: async (address) => await this.#takesMail(address),
       },
       known.told,
@@ -381,7 +381,7 @@ export class KithNode implements NodeService {
       relays: this.#relayStatus(),
       friends: contacts.filter((one) => one.state === 'friend').length,
       requests: contacts.filter((one) => one.asking).length,
-      unacknowledged: contacts.reduce((sum, one) => sum + this.#delivery.unacknowledged(one.id), 0),
+      unacknowledged: contacts.reduce((sum, one) => sum + this.#delivery.status.unacknowledged(one.id), 0),
       uptime: clock.now() - this.#startedAt,
       problems: this.#problems(),
       ...(this.#time.isAgreed() && { clockCorrection: this.#time.correction() }),
@@ -491,7 +491,7 @@ export class KithNode implements NodeService {
         state: contact.state,
         ...(contact.reason !== undefined && { reason: contact.reason }),
         verified: this.#isVerified(contact),
-        online: this.#delivery.isOnline(contact.id),
+        online: this.#delivery.status.isOnline(contact.id),
         unread: this.#conversations.unread(contact.id),
       }))
       .toSorted((a, b) => (a.petname < b.petname ? -1 : 1))
@@ -512,7 +512,7 @@ export class KithNode implements NodeService {
       })
     }
     const messageId = await this.#conversations.sendText(contact.id, text)
-    return { messageId: toHex(messageId), state: this.#delivery.stateOf(contact.id, messageId) ?? 'delivered' }
+    return { messageId: toHex(messageId), state: this.#delivery.status.stateOf(contact.id, messageId) ?? 'delivered' }
   }
 
   async waitForState(messageId: string, state: DeliveryState, timeoutMs: number): Promise<DeliveryState> {
@@ -551,9 +551,12 @@ export class KithNode implements NodeService {
         hint: '`kith history WHO --json` shows the IDs',
       })
     }
-    const onItsWay = this.#delivery.trace(friend.id, id)
+    const onItsWay = this.#delivery.status.trace(friend.id, id)
     const rows = onItsWay?.rows ?? (await this.#conversations.trail(id)) ?? []
-    const names = { friend: idToText(friend.id), nameOf: (server: Uint8Array) => this.#delivery.nameOfServer(server) }
+    const names = {
+      friend: idToText(friend.id),
+      nameOf: (server: Uint8Array) => this.#delivery.status.nameOfServer(server),
+    }
     return { messageId: toHex(id), state, steps: [...tellTrail(rows, names), ...(onItsWay?.waiting ?? [])] }
   }
 
@@ -590,11 +593,11 @@ export class KithNode implements NodeService {
 
   /** An older home may hold what was taken back since: while it is in doubt nobody is shown as verified. */
   #isVerified(contact: Contact): boolean {
-    return contact.verified && this.#delivery.behind(contact.id) === undefined
+    return contact.verified && this.#delivery.status.behind(contact.id) === undefined
   }
 
   #problems(): Problem[] {
-    const behind = this.#friendship.all().map((contact) => ({ contact, why: this.#delivery.behind(contact.id) }))
+    const behind = this.#friendship.all().map((contact) => ({ contact, why: this.#delivery.status.behind(contact.id) }))
     const older = behind
       .filter(({ why }) => why === 'friend')
       .map(({ contact }) => ({
@@ -615,7 +618,7 @@ export class KithNode implements NodeService {
   #caughtRelays(): Problem[] {
     return this.#standing.caught().map(({ server }) => ({
       code: 'RELAY_DROPPED_MAIL',
-      message: `the relay ${this.#delivery.nameOfServer(server)} signed for mail and dropped it; there is a proof`,
+      message: `the relay ${this.#delivery.status.nameOfServer(server)} signed for mail and dropped it; there is a proof`,
       hint: 'if it is yours, configure another one: `kith config set relays ADDRESS`',
     }))
   }
@@ -632,7 +635,7 @@ export class KithNode implements NodeService {
 
   #historyEntry(contact: Contact, message: HistoryMessage): HistoryEntry {
     const { messageId, direction, text, sentAt, receivedAt, via, settled, reason } = message
-    const state = settled ?? (direction === 'in' ? 'delivered' : this.#delivery.stateOf(contact.id, messageId))
+    const state = settled ?? (direction === 'in' ? 'delivered' : this.#delivery.status.stateOf(contact.id, messageId))
     return {
       messageId: toHex(messageId),
       conversation: toHex(this.#conversations.conversationWith(contact.id)),
@@ -651,7 +654,7 @@ export class KithNode implements NodeService {
 
   async #messageState(id: Uint8Array): Promise<DeliveryState | undefined> {
     for (const contact of this.#friendship.all()) {
-      const state = this.#delivery.stateOf(contact.id, id)
+      const state = this.#delivery.status.stateOf(contact.id, id)
       if (state) return state
     }
     return (await this.#conversations.settledState(id))?.state
@@ -662,7 +665,7 @@ export class KithNode implements NodeService {
     const conversation = await this.#conversations.conversationOf(id)
     return contacts.find(
       (contact) =>
-        this.#delivery.stateOf(contact.id, id) !== undefined ||
+        this.#delivery.status.stateOf(contact.id, id) !== undefined ||
         (conversation && toHex(this.#conversations.conversationWith(contact.id)) === toHex(conversation)),
     )
   }
@@ -672,7 +675,7 @@ export class KithNode implements NodeService {
       .all()
       .some(
         (contact) =>
-          this.#delivery.hasUnplaced(contact.id) ||
+          this.#delivery.status.hasUnplaced(contact.id) ||
           (contact.asked && contact.asked.sentTo.length === 0) ||
           (contact.reply && contact.reply.storedAt.length === 0),
       )

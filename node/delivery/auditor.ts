@@ -17,11 +17,11 @@ import { Backoff, randomFraction } from './backoff.ts'
 import type { Channel } from './channel.ts'
 import type { Transaction } from './journal.ts'
 import type { CopyState, StatResult } from './mailbox-client.ts'
-import type { OutboxEntry, ReceiptRow } from './outbox.ts'
+import { type EntryChange, type OutboxEntry, type ReceiptRow, walked } from './outbox.ts'
 import { conclusiveFrom, encodeProof, isConclusive, verifyProof } from './relay-proof.ts'
 import type { RelayStanding } from './relay-standing.ts'
 import type { ConnectedServer, ServerPool } from './server-pool.ts'
-import { follow, type TrailStep } from './trail.ts'
+import type { TrailStep } from './trail.ts'
 
 /** Seconds from a receipt to the first question, from there to the second, and between all later ones. */
 const INTERVALS = [600, 6 * 3600, 86_400] as const
@@ -35,8 +35,6 @@ const RETRY = { baseMs: 60_000, maxMs: 3_600_000 }
 /** The clock may be corrected while a timer runs: none is longer than this. */
 const LONGEST_TIMER_SECONDS = 6 * 3600
 const NO_RECEIPT = new Uint8Array(0)
-
-export type EntryChange = (entry: OutboxEntry) => OutboxEntry
 
 export interface AuditorInit {
   clock: Clock
@@ -287,7 +285,7 @@ export class Auditor {
     const changed = { ...row, audits, next: this.#next(audits) }
     return (entry) => {
       const kept = replaced(entry, row, changed)
-      return time === 0 ? kept : walked(kept, 'held', this.#at(), row.server)
+      return time === 0 ? kept : walked(kept, 'held', { at: this.#at(), server: row.server })
     }
   }
 
@@ -296,7 +294,8 @@ export class Auditor {
     const wait = Math.max(60, conclusiveFrom(receipt) - time) + 60 * randomFraction(this.#init.random)
     const audits = (row.audits ?? 0) + 1
     const next = Math.ceil(this.#init.protocolTime() + wait)
-    return (entry) => walked(replaced(entry, row, { ...row, audits, next }), 'missing', this.#at(), row.server)
+    return (entry) =>
+      walked(replaced(entry, row, { ...row, audits, next }), 'missing', { at: this.#at(), server: row.server })
   }
 
   #next(audits: number): number {
@@ -359,18 +358,15 @@ function replaced(entry: OutboxEntry, row: ReceiptRow, by: ReceiptRow | undefine
   return { ...entry, receipts }
 }
 
-function walked(entry: OutboxEntry, step: TrailStep, at: number, server: Uint8Array, detail?: string): OutboxEntry {
-  return { ...entry, trail: follow(entry.trail ?? [], step, { at, server, ...(detail !== undefined && { detail }) }) }
-}
-
 function dropped({ row }: Question, step: TrailStep, at: number, detail?: string): EntryChange {
-  return (entry) => walked(replaced(entry, row, undefined), step, at, row.server, detail)
+  const what = { at, server: row.server, ...(detail !== undefined && { detail }) }
+  return (entry) => walked(replaced(entry, row, undefined), step, what)
 }
 
 /** The reader's own word stands in the place of the receipt: nothing is asked any more. */
 function fetched({ row }: Question, at: number): EntryChange {
   const settled = { server: row.server, receipt: NO_RECEIPT }
-  return (entry) => walked(replaced(entry, row, settled), 'fetched', at, row.server)
+  return (entry) => walked(replaced(entry, row, settled), 'fetched', { at, server: row.server })
 }
 
 function readReceipt({ receipt }: Pick<ReceiptRow, 'receipt'>): PutReceipt {

@@ -14,11 +14,13 @@ import {
 } from '../mailbox/generations.ts'
 import { friendMailbox, KIND } from '../mailbox/keys.ts'
 import { type Channel, putMailboxes } from './channel.ts'
-import type { Courier, Parcel } from './courier.ts'
+import type { Courier } from './courier.ts'
 import type { DirectDelivery } from './direct-delivery.ts'
 import type { Transaction } from './journal.ts'
 import type { Mail, MailReader } from './mail-reader.ts'
+import type { OutboxProgress } from './outbox-progress.ts'
 import type { RelayStanding } from './relay-standing.ts'
+import type { WaitingMail } from './waiting-mail.ts'
 
 export interface ChannelMailboxesInit {
   reader: MailReader
@@ -26,10 +28,8 @@ export interface ChannelMailboxesInit {
   standing: RelayStanding
   /** Mail that lay in a mailbox of the friend's direction; as `MailWatch.receive`. */
   receive: (channel: Channel, box: ReadMailbox, mail: Mail[]) => Promise<boolean[]>
-  /** As `Consignment.pending`. */
-  pending: (channel: Channel, server: Uint8Array, limit: number) => Promise<Parcel[]>
-  /** The friend gave up the mailbox with this address at a server: what lay there counts as not sent. */
-  released: (channel: Channel, server: Uint8Array, address: Uint8Array) => Promise<void>
+  waiting: WaitingMail
+  progress: OutboxProgress
   direct: DirectDelivery
 }
 
@@ -71,17 +71,18 @@ export class ChannelMailboxes {
 
   /** Puts what waits at the friend's relays and node of now, in the mailbox of now. */
   consign(channel: Channel): void {
+    const { direct, courier, standing, waiting, progress } = this.#init
     const { writing } = channel.mailboxes
-    this.#init.direct.consign(channel)
+    direct.consign(channel)
     if (!writing) return
-    this.#init.courier.set({
+    courier.set({
       name: channel.key,
       kind: KIND.friend,
-      servers: this.#init.standing.choose(channel.relays, MAX_CUSTODY_RELAYS),
+      servers: standing.choose(channel.relays, MAX_CUSTODY_RELAYS),
       keysAt: (server) => friendMailbox(writing.secret, server),
-      pending: async (server, limit) => await this.#init.pending(channel, server, limit),
+      pending: async (server, limit) => await waiting.parcels(channel, server, limit),
       released: async (server) =>
-        await this.#init.released(channel, server, friendMailbox(writing.secret, server).address),
+        await progress.released(channel, server, friendMailbox(writing.secret, server).address),
     })
   }
 

@@ -3,7 +3,7 @@
  * lane), the mailboxes of both directions, the friend's relays, and the messages on their way. No name and no state of the
  * friendship.
  */
-import { concat, toHex, utf8 } from '../crypto/bytes.ts'
+import { concat, equal, toHex, utf8 } from '../crypto/bytes.ts'
 import {
   decodeMailboxes,
   encodeMailboxes,
@@ -14,6 +14,7 @@ import {
 import { tagKey, TagWindow } from '../mailbox/tags.ts'
 import { type Store, TABLE, type Timer } from '../ports.ts'
 import { compareSessions, decodeSession, encodeSession, type SessionState } from '../session/session-state.ts'
+import { PAYLOAD_TYPE } from '../wire/payload.ts'
 import { addresses, hash32, peerIdBytes, relays } from '../wire/records.ts'
 import { bytesBetween, decode, encode, optional, struct, uint } from '../wire/schema.ts'
 import type { Reach } from './direct-links.ts'
@@ -148,6 +149,27 @@ export function sendingLane(channel: Channel): Lane | undefined {
 /** Whether there are sessions and every one is behind: nothing may leave for this friend. */
 export function isBehind(channel: Channel): boolean {
   return channel.lanes.length > 0 && sendingLane(channel) === undefined
+}
+
+/** Lanes that stand at `from` stand at `to` after the transaction; both of BEHIND. */
+export function setBehind(tx: Transaction, channel: Channel, from: number, to: number): void {
+  for (const lane of channel.lanes) {
+    if (lane.behind !== from) continue
+    putLane(tx, channel.friend, lane, { ...lane, highestTag: lane.window.highest, behind: to })
+    tx.afterCommit(() => {
+      lane.behind = to
+    })
+  }
+}
+
+/** Where in the outbox a message lies. */
+export function findEntry(channel: Channel, messageId: Uint8Array): OutboxEntry | undefined {
+  return [...channel.entries.values()].find((entry) => equal(entry.messageId, messageId))
+}
+
+/** Messages of the person's that this friend has not acknowledged. */
+export function countUnacknowledged(channel: Channel): number {
+  return [...channel.entries.values()].filter((entry) => entry.type !== PAYLOAD_TYPE.receipt).length
 }
 
 /** Writes where a friend reads mail and is reached, and when they were heard. */

@@ -8,6 +8,8 @@ import type { Clock } from '../ports.ts'
 import type { Channel } from './channel.ts'
 import type { Courier } from './courier.ts'
 import type { OutboxEntry } from './outbox.ts'
+import type { OutboxProgress } from './outbox-progress.ts'
+import type { WaitingMail } from './waiting-mail.ts'
 
 /** How long a friend's node may take for its receipt, and then for the friend's own word. */
 const RECEIPT_MS = 2000
@@ -18,14 +20,8 @@ export interface DirectDeliveryInit {
   clock: Clock
   /** Whether there is a link to this server now. */
   isConnected: (server: string) => boolean
-  /** What waits for a friend and fulfils `isWanted`, oldest first. */
-  parcels: (
-    channel: Channel,
-    limit: number,
-    isWanted: (entry: OutboxEntry) => boolean,
-  ) => Promise<{ entry: OutboxEntry; bytes: Uint8Array; expires: number }[]>
-  /** The friend's node signed for it. */
-  onStored: (channel: Channel, entry: OutboxEntry, server: Uint8Array) => Promise<void>
+  waiting: WaitingMail
+  progress: OutboxProgress
   /** An entry goes every way from now on. */
   onReleased: (channel: Channel, number: number) => void
 }
@@ -52,8 +48,8 @@ export class DirectDelivery {
       pending: async (_server, limit) => {
         for (const number of direct.put.keys()) if (!channel.entries.has(number)) direct.put.delete(number)
         const isWanted = (entry: OutboxEntry): boolean => direct.put.get(entry.number) !== placeOf(entry)
-        const parcels = await this.#init.parcels(channel, limit, isWanted)
-        return parcels.map(({ entry, ...parcel }) => ({
+        const envelopes = await this.#init.waiting.envelopes(channel, limit, isWanted)
+        return envelopes.map(({ entry, ...parcel }) => ({
           ...parcel,
           stored: async (server) => await this.#stored(channel, entry, server),
         }))
@@ -83,10 +79,6 @@ export class DirectDelivery {
     return isAlone
   }
 
-  isHeld({ direct }: Channel, number: number): boolean {
-    return direct.held.has(number)
-  }
-
   /** Lets everything that is held for a friend go the other ways. @returns whether there was anything */
   release(channel: Channel): boolean {
     const numbers = [...channel.direct.held.keys()]
@@ -113,7 +105,7 @@ export class DirectDelivery {
   async #stored(channel: Channel, entry: OutboxEntry, server: Uint8Array): Promise<void> {
     channel.direct.put.set(entry.number, placeOf(entry))
     if (channel.direct.held.has(entry.number)) this.#hold(channel, entry.number, ACKNOWLEDGED_MS)
-    await this.#init.onStored(channel, entry, server)
+    await this.#init.progress.storedDirectly(channel, entry, server)
   }
 }
 

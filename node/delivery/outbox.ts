@@ -2,13 +2,13 @@
  * The rows of the outbox (PROTOCOL 6): for each message that a friend has not acknowledged, a small row of where it is, kept
  * in memory too, and a large row with its payload and its envelope, read when it is put.
  */
-import { concat, readUint, u8, u64 } from '../crypto/bytes.ts'
+import { concat, equal, readUint, u8, u64 } from '../crypto/bytes.ts'
 import * as limits from '../limits.ts'
 import { type Store, TABLE } from '../ports.ts'
 import { peerIdBytes } from '../wire/records.ts'
 import { bytes, bytesBetween, decode, encode, type Infer, list, optional, struct, uint } from '../wire/schema.ts'
 import type { Transaction } from './journal.ts'
-import { MAX_TRAIL_BYTES, trailRows } from './trail.ts'
+import { follow, MAX_TRAIL_BYTES, type TrailRow, trailRows, type TrailStep } from './trail.ts'
 
 /** The states in which a message lies in the outbox; what left it is `delivered`, `expired` or `failed`. */
 export const OUTBOX_STATES = ['queued', 'sent', 'custody'] as const
@@ -63,7 +63,11 @@ export interface OutboxEntry extends EntryRow {
   number: number
 }
 
+/** What becomes of an entry; the same object when nothing does. */
+export type EntryChange = (entry: OutboxEntry) => OutboxEntry
+
 const MAX_ENTRY_BYTES = 8000 + MAX_TRAIL_BYTES
+const DAY = 86_400
 const META = u8(0)
 const BODY = u8(1)
 
@@ -104,4 +108,20 @@ export async function loadEntries(store: Store, friend: Uint8Array): Promise<Out
     number: readUint(position, 1, 8),
     ...decode(entryRow, value, MAX_ENTRY_BYTES),
   }))
+}
+
+/** The entry with one more step of its trail. */
+export function walked(entry: OutboxEntry, step: TrailStep, what: Omit<TrailRow, 'step' | 'times'>): OutboxEntry {
+  return { ...entry, trail: follow(entry.trail ?? [], step, what) }
+}
+
+/** Whether its envelope has expired. @param now seconds */
+export function isExpired({ expiryDay }: OutboxEntry, now: number): boolean {
+  return expiryDay !== undefined && expiryDay * DAY <= now
+}
+
+/** Whether nothing was sealed again between the two. */
+export function isSameEnvelope(a: OutboxEntry, b: OutboxEntry): boolean {
+  const sameLane = a.lane !== undefined && b.lane !== undefined && equal(a.lane, b.lane)
+  return sameLane && a.chain === b.chain && a.count === b.count
 }

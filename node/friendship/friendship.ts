@@ -58,7 +58,7 @@ export class Friendship {
     for (const contact of this.all()) this.#replies.dispatch(contact)
     this.#outgoing.start()
     // ended between the answer and the greeting: the friend waits for our first message to be sure of us
-    for (const { id } of this.all()) if (this.#init.delivery.isSilent(id)) await this.#greet(id)
+    for (const { id } of this.all()) if (this.#init.delivery.status.isSilent(id)) await this.#greet(id)
     await this.sweep()
   }
 

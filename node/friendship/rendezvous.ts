@@ -35,9 +35,9 @@ export interface RendezvousInit {
 export async function meetAgain(init: RendezvousInit, friends: readonly Uint8Array[]): Promise<void> {
   const now = Math.floor(init.protocolTime())
   for (const friend of friends) {
-    const standing = init.delivery.standing(friend)
-    if (!standing) continue
-    const { reachOut, reachIn, toldAt, heardAt } = standing
+    const silence = init.delivery.status.silence(friend)
+    if (!silence) continue
+    const { reachOut, reachIn, toldAt, heardAt } = silence
     if (toldAt !== undefined && toldAt + SILENCE_SECONDS <= now) await say(init, reachOut, now)
     if (heardAt + SILENCE_SECONDS <= now) await look(init, friend, { reachIn, heardAt, now })
   }

@@ -1,0 +1,66 @@
+/**
+ * What may leave for a friend now: the sealed entries of the outbox in sessions that may be written in, oldest first, as the
+ * parcels that the courier puts at a relay.
+ */
+import { equal } from '../crypto/bytes.ts'
+import type { Store } from '../ports.ts'
+import { BEHIND, type Channel } from './channel.ts'
+import type { Parcel } from './courier.ts'
+import { type OutboxEntry, readBody } from './outbox.ts'
+import type { OutboxProgress } from './outbox-progress.ts'
+
+const DAY = 86_400
+
+/** An entry with its envelope. */
+export interface WaitingEnvelope {
+  entry: OutboxEntry
+  bytes: Uint8Array
+  /** Seconds: when a server may drop it. */
+  expires: number
+}
+
+export class WaitingMail {
+  readonly #store: Store
+  readonly #progress: OutboxProgress
+
+  constructor({ store, progress }: { store: Store; progress: OutboxProgress }) {
+    this.#store = store
+    this.#progress = progress
+  }
+
+  /** What a relay has not signed for, as `Consignment.pending`. */
+  async parcels(channel: Channel, server: Uint8Array, limit: number): Promise<Parcel[]> {
+    const isWanted = ({ number, receipts }: OutboxEntry): boolean =>
+      !channel.direct.held.has(number) && !receipts.some((receipt) => equal(receipt.server, server))
+    const waiting = await this.envelopes(channel, limit, isWanted)
+    return waiting.map(({ entry, ...parcel }) => ({
+      ...parcel,
+      stored: (at, receipt) => this.#progress.stored(channel, entry, at, receipt),
+      refused: (at, why, until) => this.#progress.refused(channel, entry, at, why, until),
+    }))
+  }
+
+  /** What may leave for a friend now and fulfils `isWanted`, oldest first. */
+  async envelopes(
+    channel: Channel,
+    limit: number,
+    isWanted: (entry: OutboxEntry) => boolean,
+  ): Promise<WaitingEnvelope[]> {
+    const { writing } = channel.mailboxes
+    // who reads this mailbox may not hold a session of which they never showed it, unless it is the one that brought it
+    const lanes = channel.lanes.filter(
+      ({ behind, session, id }) =>
+        behind === BEHIND.no && (session.confirmed === 1 || (writing && equal(id, writing.session))),
+    )
+    const waiting = [...channel.entries.values()].filter(
+      (entry) => lanes.some(({ id }) => entry.lane !== undefined && equal(id, entry.lane)) && isWanted(entry),
+    )
+    const found = await Promise.all(
+      waiting.slice(0, limit).map(async (entry) => {
+        const body = await readBody(this.#store, channel.friend, entry.number)
+        return body?.envelope && { entry, bytes: body.envelope, expires: entry.expiryDay! * DAY }
+      }),
+    )
+    return found.filter((one) => one !== undefined)
+  }
+}
