@@ -31,6 +31,12 @@ export interface PolicyOptions {
   drain?: number
 }
 
+/** A policy in its encoding, and the server's signature of it. */
+interface SignedPolicy {
+  policy: Uint8Array
+  signature: Uint8Array
+}
+
 export class ServerKeys {
   /** Multihash bytes. */
   readonly peerId: Uint8Array
@@ -39,6 +45,10 @@ export class ServerKeys {
   readonly policy: Required<Omit<PolicyOptions, 'drain'>> & { drain: number | undefined }
   readonly #seed: Uint8Array
   readonly #secrets: Secrets
+  readonly #forwardKey: Uint8Array
+  /** Policies of the present ten minutes, as they were signed, by the bits of an asker. */
+  readonly #policies = new Map<number, SignedPolicy>()
+  #policiesIssued = 0
 
   private constructor(peerId: Uint8Array, seed: Uint8Array, secrets: Secrets, options: PolicyOptions) {
     this.peerId = peerId
@@ -53,6 +63,7 @@ export class ServerKeys {
     }
     this.#seed = seed
     this.#secrets = secrets
+    this.#forwardKey = typeKey('x25519', x25519KeyPair(secrets.forward).public)
   }
 
   /**
@@ -91,22 +102,29 @@ export class ServerKeys {
   }
 
   /** The policy as it stands in HELLO. @param claimBits what this asker pays */
-  signedPolicy(now: number, claimBits: number): { policy: Uint8Array; signature: Uint8Array } {
+  signedPolicy(now: number, claimBits: number): SignedPolicy {
+    const issued = slotOf(now) * limits.CHALLENGE_RENEW_SECONDS
+    if (issued !== this.#policiesIssued) this.#policies.clear()
+    this.#policiesIssued = issued
+    const known = this.#policies.get(claimBits)
+    if (known) return known
     const { maxDays, bucketBits, contact, drain } = this.policy
-    const body = encode(policyShape, {
+    const policy = encode(policyShape, {
       version: limits.PROTOCOL_VERSION,
       server: this.peerId,
-      issued: slotOf(now) * limits.CHALLENGE_RENEW_SECONDS,
+      issued,
       maxCopies: KINDS.friend.maxCopies,
       maxBytes: KINDS.friend.maxBytes,
       maxDays,
       bucketBits,
       claimBits,
       contact,
-      forwardKey: typeKey('x25519', x25519KeyPair(this.#secrets.forward).public),
+      forwardKey: this.#forwardKey,
       drain,
     })
-    return { policy: body, signature: this.sign('policy', body) }
+    const signed = { policy, signature: this.sign('policy', policy) }
+    this.#policies.set(claimBits, signed)
+    return signed
   }
 
   sign(label: Label, body: Uint8Array): Uint8Array {

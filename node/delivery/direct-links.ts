@@ -75,7 +75,7 @@ export class DirectLinks {
   async connect(server: string): Promise<Link> {
     const { network, openOwn } = this.#init
     if (server === OWN_SERVER && openOwn) return openOwn()
-    let problem: unknown = new NetworkError('UNREACHABLE', 'there is no address')
+    let problem: NetworkError | undefined
     for (const address of addressesOf(server)) {
       try {
         return await network.connect(address)
@@ -84,7 +84,7 @@ export class DirectLinks {
         problem = error
       }
     }
-    throw problem
+    throw problem ?? new NetworkError('UNREACHABLE', 'there is no address')
   }
 
   /** As `Network.serverId`, for any name of a server. */

@@ -3,6 +3,7 @@
  * of a private range, a prefix of its own for each host.
  */
 import { base58 } from '@scure/base'
+import { toHex } from '../../node/crypto/bytes.ts'
 import { ed25519KeyPair } from '../../node/crypto/ed25519.ts'
 import { UsageError } from '../../node/errors.ts'
 import { peerIdOf, peerIdPublicKey } from '../../node/wire/peer-id.ts'
@@ -20,9 +21,16 @@ export function hostOf(index: number): Host {
   return { ip: `${network}.1`, prefix: `${network}.0/24` }
 }
 
+// worlds are many and their names few: what was worked out once is kept
+const peerIds = new Map<string, Uint8Array>()
+const parsed = new Map<string, PeerAddress>()
+
 /** Multihash bytes, 38, of the peer ID that a 32-byte seed gives. */
 export function peerIdOfSeed(seed: Uint8Array): Uint8Array {
-  return peerIdOf(ed25519KeyPair(seed).public)
+  const name = toHex(seed)
+  const peerId = peerIds.get(name) ?? peerIdOf(ed25519KeyPair(seed).public)
+  peerIds.set(name, peerId)
+  return peerId.slice()
 }
 
 /** The peer ID as people write it: `12D3KooW…`. */
@@ -39,11 +47,18 @@ export function multiaddrOf(host: Host, peerId: Uint8Array): string {
 export interface PeerAddress {
   /** Absent for an address that leads nowhere in a simulation, such as a DNS name. */
   ip: string | undefined
+  /** A copy of its own for each caller. */
   peerId: Uint8Array
 }
 
 /** @throws UsageError `BAD_ADDRESS` */
 export function parseMultiaddr(address: string): PeerAddress {
+  const known = parsed.get(address) ?? parse(address)
+  parsed.set(address, known)
+  return { ...known, peerId: known.peerId.slice() }
+}
+
+function parse(address: string): PeerAddress {
   const parts = /^(?:\/ip4\/([0-9.]+)\/tcp\/\d+|(?:\/[a-z0-9-]+\/[^/]+)+)\/p2p\/([1-9A-HJ-NP-Za-km-z]+)$/.exec(address)
   const peerId = parts === null ? undefined : decodePeerId(parts[2]!)
   if (peerId === undefined) throw new UsageError('BAD_ADDRESS', 'expected a multiaddr that ends in /p2p/ and a peer ID')

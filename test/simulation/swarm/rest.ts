@@ -52,7 +52,7 @@ async function untilDelivered(swarm: Swarm): Promise<void> {
 async function waitingIn(swarm: Swarm): Promise<string[]> {
   const { world, fixture } = swarm
   const waiting = swarm.present().flatMap((name) => (swarm.nodeOf(name).isBooted ? [] : [`${name} does not start`]))
-  for (const { sending, from, text } of swarm.said) if (!sending.done) waiting.push(`${from} still sends ${text}`)
+  for (const one of swarm.said) if (swarm.isSending(one)) waiting.push(`${one.from} still sends ${one.text}`)
   for (const pair of pairsOf(swarm)) {
     for (const [from, to] of [pair, pair.toReversed() as [string, string]]) {
       const entries = await loadEntries(storeOn(world.disk(from)), fixture.ids.get(to)!)

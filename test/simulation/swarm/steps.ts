@@ -116,7 +116,8 @@ function send(swarm: Swarm, from: string, to: string, texts: number): boolean {
   for (let i = 0; i < texts; i++) {
     const text = `${PLANTED} ${swarm.plan.seed}.${swarm.said.length}`
     const after = swarm.personWatches.get(from)!.knownWith(to)
-    swarm.said.push({ from, to, text, after, sending: swarm.world.begin(() => person.it.send(to, text)) })
+    const asked = person.it
+    swarm.said.push({ from, to, text, after, asked, sending: swarm.world.begin(() => person.it.send(to, text)) })
   }
   return true
 }

@@ -28,6 +28,8 @@ export interface Said {
   text: string
   /** What its author's disk held of the conversation then. */
   after: string[]
+  /** The program that was asked: what a crash interrupts never settles. */
+  asked: KithNode
   sending: Settling<{ messageId: string }>
 }
 
@@ -169,6 +171,12 @@ export class Swarm {
 
   nodeOf(name: string): Person | Relay {
     return this.people.get(name) ?? this.relays.get(name)!
+  }
+
+  /** Whether a node that runs is still at it. */
+  isSending({ sending, from, asked }: Said): boolean {
+    const person = this.people.get(from)!
+    return !sending.done && person.isBooted && person.it === asked
   }
 
   /** What was asked of a node either happened or failed for a reason. */
