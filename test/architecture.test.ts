@@ -19,6 +19,7 @@ import {
 const GROUND = ['errors', 'limits']
 const PROTOCOL = [...GROUND, 'ports', 'crypto', 'wire']
 const BELOW_CORE = [...PROTOCOL, 'mailbox', 'identity', 'session']
+const CORE = ['directory', 'custody', 'delivery', 'friendship', 'conversation']
 
 const RULES: Rules = {
   parts: {
@@ -44,6 +45,7 @@ const RULES: Rules = {
     store: [...PROTOCOL, 'identity', 'config', 'logger'],
     network: [...PROTOCOL, 'mailbox', 'config', 'logger'],
     api: [...GROUND, 'ports', 'config', 'logger', 'crypto'],
+    person: [...BELOW_CORE, ...CORE, 'api'],
     // composition roots: the places that know every part
     node: '*',
     relay: '*',
@@ -79,6 +81,7 @@ const RULES: Rules = {
     delivery: [],
     friendship: [],
     conversation: [],
+    person: [],
   },
   // asynchronous, on a thread: never within reach of the core
   reserved: { 'node/crypto/argon2.ts': ['store'] },
@@ -86,7 +89,7 @@ const RULES: Rules = {
 
 /** Folders that a simulator has to be able to repeat to the byte. */
 const REPEATABLE = ['crypto', 'wire', 'mailbox', 'identity', 'session', 'directory', 'custody', 'delivery']
-  .concat(['friendship', 'conversation'])
+  .concat(['friendship', 'conversation', 'person'])
   .concat(['errors', 'limits', 'ports'])
 
 /** What would make a run depend on the machine: clocks, timers, randomness, files, threads, the locale, the collector. */
@@ -160,6 +163,7 @@ describe('architecture: the checker itself', () => {
     ['node/mailbox/y.ts', "import { readFile } from 'node:fs/promises'"],
     ['node/custody/y.ts', "import { argon2id } from '../crypto/argon2.ts'"],
     ['node/api/z.ts', 'const a = await import(name)'],
+    ['node/person/x.ts', "import { a } from '../store/planted.ts'"],
     ['node/newcomer/x.ts', ''],
     ['cli/w.ts', "import { a } from './absent.ts'"],
   ]

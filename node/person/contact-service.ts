@@ -1,0 +1,90 @@
+/** What the API offers of people: who asks, who is a friend, whose safety number was compared. */
+import type { ContactState, ContactView, NodeService, RequestView } from '../api/service.ts'
+import type { Contact } from '../friendship/contact.ts'
+import { claimOf } from '../friendship/incoming-requests.ts'
+import { idToText } from '../identity/root.ts'
+import type { Parts } from './parts.ts'
+
+type ContactMethods = 'add' | 'requests' | 'accept' | 'decline' | 'block' | 'unfriend' | 'friends' | 'verify'
+
+export class ContactService implements Pick<NodeService, ContactMethods> {
+  readonly #parts: Pick<Parts, 'friendship' | 'delivery' | 'conversations'>
+
+  constructor(parts: Pick<Parts, 'friendship' | 'delivery' | 'conversations'>) {
+    this.#parts = parts
+  }
+
+  async add(options: {
+    target: string
+    petname?: string
+    note?: string
+  }): Promise<{ id: string; state: ContactState }> {
+    return stateOf(await this.#parts.friendship.add(options))
+  }
+
+  async requests(): Promise<RequestView[]> {
+    return this.#parts.friendship
+      .all()
+      .flatMap((contact) =>
+        contact.asking
+          ? [{ id: idToText(contact.id), ...claimOf(contact.asking.request), receivedAt: contact.asking.receivedAt }]
+          : [],
+      )
+      .toSorted((a, b) => a.receivedAt - b.receivedAt)
+  }
+
+  async accept(who: string, petname?: string): Promise<{ id: string; state: ContactState }> {
+    const { friendship } = this.#parts
+    return stateOf(await friendship.accept(friendship.resolveRequester(who), petname))
+  }
+
+  async decline(who: string): Promise<{ id: string; state: ContactState }> {
+    const { friendship } = this.#parts
+    return stateOf(await friendship.decline(friendship.resolveRequester(who)))
+  }
+
+  async block(who: string): Promise<{ id: string; state: ContactState }> {
+    const { friendship } = this.#parts
+    return stateOf(await friendship.end(friendship.resolveAnybody(who), true))
+  }
+
+  async unfriend(who: string): Promise<{ id: string; state: ContactState }> {
+    const { friendship } = this.#parts
+    return stateOf(await friendship.end(friendship.resolve(who), false))
+  }
+
+  async friends(): Promise<ContactView[]> {
+    const { friendship, delivery, conversations } = this.#parts
+    return friendship
+      .all()
+      .filter((contact) => contact.state !== 'none')
+      .map((contact) => ({
+        id: idToText(contact.id),
+        petname: contact.petname,
+        name: contact.name,
+        state: contact.state,
+        ...(contact.reason !== undefined && { reason: contact.reason }),
+        verified: this.#isVerified(contact),
+        online: delivery.status.isOnline(contact.id),
+        unread: conversations.unread(contact.id),
+      }))
+      .toSorted((a, b) => (a.petname < b.petname ? -1 : 1))
+  }
+
+  async verify(who: string, confirm?: { number?: string }): Promise<{ safetyNumber: string; verified: boolean }> {
+    const { friendship } = this.#parts
+    const contact = friendship.resolve(who)
+    const safetyNumber = friendship.safetyNumber(contact)
+    const compared = confirm ? await friendship.verify(contact, confirm.number) : contact
+    return { safetyNumber, verified: this.#isVerified(compared) }
+  }
+
+  /** An older home may hold what was taken back since: while it is in doubt nobody is shown as verified. */
+  #isVerified(contact: Contact): boolean {
+    return contact.verified && this.#parts.delivery.status.behind(contact.id) === undefined
+  }
+}
+
+function stateOf(contact: Contact): { id: string; state: ContactState } {
+  return { id: idToText(contact.id), state: contact.state }
+}

@@ -1,0 +1,159 @@
+/** What the API offers of messages: sending, where one is, the way it took, and what was said. */
+import type { DeliveryState, HistoryEntry, MessageTrace, NodeService } from '../api/service.ts'
+import type { HistoryMessage } from '../conversation/conversation.ts'
+import { fromHex, toHex } from '../crypto/bytes.ts'
+import { Transaction } from '../delivery/journal.ts'
+import { tellTrail } from '../delivery/trail.ts'
+import { UsageError } from '../errors.ts'
+import type { Contact } from '../friendship/contact.ts'
+import { idToText } from '../identity/root.ts'
+import type { Clock } from '../ports.ts'
+import type { Parts } from './parts.ts'
+
+export interface MessageServiceInit {
+  clock: Clock
+  parts: Pick<Parts, 'self' | 'friendship' | 'conversations' | 'delivery' | 'journal'>
+}
+
+const FINAL: readonly DeliveryState[] = ['delivered', 'read', 'expired', 'failed']
+const RANK: Record<DeliveryState, number> = {
+  queued: 0,
+  sent: 1,
+  custody: 2,
+  delivered: 3,
+  read: 4,
+  expired: 5,
+  failed: 5,
+}
+
+export class MessageService implements Pick<NodeService, 'send' | 'waitForState' | 'trace' | 'history'> {
+  readonly #clock: Clock
+  readonly #parts: MessageServiceInit['parts']
+
+  constructor({ clock, parts }: MessageServiceInit) {
+    this.#clock = clock
+    this.#parts = parts
+  }
+
+  async send(who: string, text: string): Promise<{ messageId: string; state: DeliveryState }> {
+    const { friendship, conversations, delivery } = this.#parts
+    const contact = friendship.resolve(who)
+    if (contact.state !== 'friend' && contact.state !== 'accepted') {
+      throw new UsageError('NOT_A_FRIEND', `this contact is ${contact.state}, not a friend`, {
+        hint: contact.state === 'outgoing' ? 'wait until they accept' : 'ask them first: `kith add INVITE`',
+      })
+    }
+    const messageId = await conversations.sendText(contact.id, text)
+    return { messageId: toHex(messageId), state: delivery.status.stateOf(contact.id, messageId) ?? 'delivered' }
+  }
+
+  async waitForState(messageId: string, state: DeliveryState, timeoutMs: number): Promise<DeliveryState> {
+    const id = parseMessageId(messageId)
+    return await new Promise<DeliveryState>((resolve, reject) => {
+      const look = (last: boolean): void => {
+        this.#stateOf(id).then((reached) => {
+          if (reached === undefined) {
+            end()
+            reject(new UsageError('UNKNOWN_MESSAGE', 'no message of this node has this ID'))
+          } else if (last || RANK[reached] >= RANK[state] || FINAL.includes(reached)) {
+            end()
+            resolve(reached)
+          }
+        }, reject)
+      }
+      const timer = this.#clock.after(timeoutMs, () => look(true))
+      const unlisten = this.#parts.journal.onEvent(({ event, detail }) => {
+        if (event === 'state' && detail.messageId === messageId) look(false)
+      })
+      const end = (): void => {
+        timer.cancel()
+        unlisten()
+      }
+      look(false)
+    })
+  }
+
+  async trace(messageId: string): Promise<MessageTrace> {
+    const { conversations, delivery } = this.#parts
+    const id = parseMessageId(messageId)
+    const state = await this.#stateOf(id)
+    const friend = await this.#recipientOf(id)
+    if (!state || !friend) {
+      throw new UsageError('UNKNOWN_MESSAGE', 'no message that was sent from here has this ID', {
+        hint: '`kith history WHO --json` shows the IDs',
+      })
+    }
+    const onItsWay = delivery.status.trace(friend.id, id)
+    const rows = onItsWay?.rows ?? (await conversations.trail(id)) ?? []
+    const nameOf = (server: Uint8Array): string => delivery.status.nameOfServer(server)
+    const told = tellTrail(rows, { friend: idToText(friend.id), nameOf })
+    return { messageId: toHex(id), state, steps: [...told, ...(onItsWay?.waiting ?? [])] }
+  }
+
+  /** Shows a part of a conversation, and marks all of it as read. */
+  async history(options: { who: string; limit: number; before?: string; search?: string }): Promise<HistoryEntry[]> {
+    const { friendship, conversations, delivery, journal } = this.#parts
+    const contact = friendship.resolve(options.who)
+    const messages = await conversations.history(contact.id, {
+      limit: options.limit,
+      ...(options.before !== undefined && { before: parseMessageId(options.before) }),
+      ...(options.search !== undefined && { search: options.search }),
+    })
+    if (conversations.unread(contact.id) > 0) {
+      await delivery.exclusively(contact.id, async () => {
+        const tx = new Transaction()
+        conversations.markRead(tx, contact.id)
+        await journal.commit(tx)
+      })
+    }
+    return messages.map((message) => this.#entry(contact, message))
+  }
+
+  #entry(contact: Contact, message: HistoryMessage): HistoryEntry {
+    const { self, conversations, delivery } = this.#parts
+    const { messageId, direction, text, sentAt, receivedAt, via, settled, reason } = message
+    const state = settled ?? (direction === 'in' ? 'delivered' : delivery.status.stateOf(contact.id, messageId))
+    return {
+      messageId: toHex(messageId),
+      conversation: toHex(conversations.conversationWith(contact.id)),
+      from: direction === 'in' ? idToText(contact.id) : self.idText,
+      direction,
+      type: text === undefined ? 'unsupported' : 'text',
+      text: text ?? '',
+      sentAt,
+      receivedAt,
+      // a message that is neither in the outbox nor settled can only be one whose row is being written
+      state: state ?? 'queued',
+      ...(reason !== undefined && { reason }),
+      ...(via !== undefined && { via }),
+    }
+  }
+
+  async #stateOf(id: Uint8Array): Promise<DeliveryState | undefined> {
+    const { friendship, conversations, delivery } = this.#parts
+    for (const contact of friendship.all()) {
+      const state = delivery.status.stateOf(contact.id, id)
+      if (state) return state
+    }
+    return (await conversations.settledState(id))?.state
+  }
+
+  async #recipientOf(id: Uint8Array): Promise<Contact | undefined> {
+    const { friendship, conversations, delivery } = this.#parts
+    const contacts = friendship.all()
+    const conversation = await conversations.conversationOf(id)
+    return contacts.find(
+      (contact) =>
+        delivery.status.stateOf(contact.id, id) !== undefined ||
+        (conversation && toHex(conversations.conversationWith(contact.id)) === toHex(conversation)),
+    )
+  }
+}
+
+/** @throws UsageError `UNKNOWN_MESSAGE` when it is not 32 hexadecimal digits */
+function parseMessageId(text: string): Uint8Array {
+  if (!/^[0-9a-f]{32}$/i.test(text)) {
+    throw new UsageError('UNKNOWN_MESSAGE', 'expected a message ID of 32 hexadecimal digits')
+  }
+  return fromHex(text)
+}

@@ -1,0 +1,107 @@
+/** What the API says of the node as a whole: how it stands, its relays, and what is wrong until somebody does something. */
+import type { NodeService, NodeStatus, Problem, RelayCounters, RelayProof, RelayStatus } from '../api/service.ts'
+import { toHex } from '../crypto/bytes.ts'
+import { UsageError } from '../errors.ts'
+import type { Ports } from '../ports.ts'
+import { peerIdText } from '../wire/peer-id.ts'
+import type { Parts } from './parts.ts'
+
+export interface StatusServiceInit {
+  ports: Pick<Ports, 'network' | 'clock'>
+  parts: Parts
+  /** What is wrong with the machine's part: the store. */
+  problems: () => Problem[]
+  /** Whether the network was started. */
+  isOnline: () => boolean
+}
+
+export class StatusService implements Pick<NodeService, 'status' | 'trustHome' | 'relayProofs' | 'relayCounters'> {
+  readonly #init: StatusServiceInit
+  readonly #startedAt: number
+
+  constructor(init: StatusServiceInit) {
+    this.#init = init
+    this.#startedAt = init.ports.clock.now()
+  }
+
+  async status(): Promise<NodeStatus> {
+    const { network, clock } = this.#init.ports
+    const { self, friendship, directory, delivery, time } = this.#init.parts
+    const contacts = friendship.all()
+    const recordsTaken = directory.taken()
+    const isOnline = this.#init.isOnline()
+    return {
+      role: 'node',
+      id: self.idText,
+      name: self.name,
+      peerId: peerIdText(network.peerId),
+      addresses: isOnline ? network.addresses() : [],
+      peers: isOnline ? network.peerCount() : 0,
+      relays: this.#relays(),
+      friends: contacts.filter((one) => one.state === 'friend').length,
+      requests: contacts.filter((one) => one.asking).length,
+      unacknowledged: contacts.reduce((sum, one) => sum + delivery.status.unacknowledged(one.id), 0),
+      uptime: clock.now() - this.#startedAt,
+      problems: this.#problems(),
+      ...(time.isAgreed() && { clockCorrection: time.correction() }),
+      ...(recordsTaken !== undefined && { recordsTaken }),
+    }
+  }
+
+  async trustHome(): Promise<void> {
+    await this.#init.parts.delivery.trustHome()
+  }
+
+  async relayProofs(): Promise<RelayProof[]> {
+    return this.#init.parts.standing.caught().map(({ server, proven, proof }) => ({
+      peerId: peerIdText(server),
+      provenAt: proven * 1000,
+      proof: toHex(proof),
+    }))
+  }
+
+  async relayCounters(): Promise<RelayCounters> {
+    throw new UsageError('WRONG_ROLE', 'this node is no relay')
+  }
+
+  #relays(): RelayStatus[] {
+    const { ownRelays, pool, standing } = this.#init.parts
+    const { configured, current } = ownRelays
+    return [...new Set([...configured, ...current])].map((address) => {
+      const { connected, problem } = pool.status(address)
+      const isCaught = standing.isCaught(this.#init.ports.network.serverId(address))
+      const said = isCaught ? 'it dropped mail that it had signed for' : problem
+      const standIn = ownRelays.isStandIn(address)
+      return { address, connected, ...(said !== undefined && { problem: said }), ...(standIn && { standIn }) }
+    })
+  }
+
+  #problems(): Problem[] {
+    const { friendship, delivery } = this.#init.parts
+    const behind = friendship.all().map((contact) => ({ contact, why: delivery.status.behind(contact.id) }))
+    const older = behind
+      .filter(({ why }) => why === 'friend')
+      .map(({ contact }) => ({
+        code: 'ROLLED_BACK',
+        message: `${contact.petname} remembers messages that this home never sent: it is a copy or an older one`,
+        hint: 'use the newer home; if it is lost, `kith unfriend` them and add them again by a new invite',
+      }))
+    const others = [...this.#init.problems(), ...this.#caughtRelays(), ...older]
+    if (!behind.some(({ why }) => why === 'home')) return others
+    const changed = {
+      code: 'HOME_CHANGED',
+      message: 'this home was copied, put back or changed since kith last used it: sending has stopped',
+      hint: 'if it was only moved, and no other copy is used: `kith doctor --only-copy`; else use the newer home',
+    }
+    return [changed, ...others]
+  }
+
+  #caughtRelays(): Problem[] {
+    const { standing, delivery } = this.#init.parts
+    return standing.caught().map(({ server }) => ({
+      code: 'RELAY_DROPPED_MAIL',
+      message: `the relay ${delivery.status.nameOfServer(server)} signed for mail and dropped it; there is a proof`,
+      hint: 'if it is yours, configure another one: `kith config set relays ADDRESS`',
+    }))
+  }
+}
