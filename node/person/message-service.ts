@@ -1,6 +1,6 @@
 /** What the API offers of messages: sending, where one is, the way it took, and what was said. */
 import type { DeliveryState, HistoryEntry, MessageTrace, NodeService } from '../api/service.ts'
-import type { HistoryMessage } from '../conversation/conversation.ts'
+import type { HistoryMessage } from '../conversation/history.ts'
 import { fromHex, toHex } from '../crypto/bytes.ts'
 import { Transaction } from '../delivery/journal.ts'
 import { tellTrail } from '../delivery/trail.ts'
@@ -84,7 +84,7 @@ export class MessageService implements Pick<NodeService, 'send' | 'waitForState'
       })
     }
     const onItsWay = delivery.status.trace(friend.id, id)
-    const rows = onItsWay?.rows ?? (await conversations.trail(id)) ?? []
+    const rows = onItsWay?.rows ?? (await conversations.history.trail(id)) ?? []
     const nameOf = (server: Uint8Array): string => delivery.status.nameOfServer(server)
     const told = tellTrail(rows, { friend: idToText(friend.id), nameOf })
     return { messageId: toHex(id), state, steps: [...told, ...(onItsWay?.waiting ?? [])] }
@@ -94,7 +94,7 @@ export class MessageService implements Pick<NodeService, 'send' | 'waitForState'
   async history(options: { who: string; limit: number; before?: string; search?: string }): Promise<HistoryEntry[]> {
     const { friendship, conversations, delivery, journal } = this.#parts
     const contact = friendship.resolve(options.who)
-    const messages = await conversations.history(contact.id, {
+    const messages = await conversations.history.page(conversations.conversationWith(contact.id), {
       limit: options.limit,
       ...(options.before !== undefined && { before: parseMessageId(options.before) }),
       ...(options.search !== undefined && { search: options.search }),
@@ -135,13 +135,13 @@ export class MessageService implements Pick<NodeService, 'send' | 'waitForState'
       const state = delivery.status.stateOf(contact.id, id)
       if (state) return state
     }
-    return (await conversations.settledState(id))?.state
+    return (await conversations.history.settledState(id))?.state
   }
 
   async #recipientOf(id: Uint8Array): Promise<Contact | undefined> {
     const { friendship, conversations, delivery } = this.#parts
     const contacts = friendship.all()
-    const conversation = await conversations.conversationOf(id)
+    const conversation = await conversations.history.conversationOf(id)
     return contacts.find(
       (contact) =>
         delivery.status.stateOf(contact.id, id) !== undefined ||

@@ -1,0 +1,229 @@
+/**
+ * The rows of the history (PROTOCOL 4 and 9): messages in causal order by conversation, and an index by message ID that says
+ * where each lies, how it ended and the way it took. Reads pages of them.
+ */
+import { concat, equal, u64 } from '../crypto/bytes.ts'
+import type { Transaction } from '../delivery/journal.ts'
+import { decodeTrail, MAX_TRAIL_BYTES, trailBytes, type TrailRow } from '../delivery/trail.ts'
+import { UsageError } from '../errors.ts'
+import { PROTOCOL_VERSION } from '../limits.ts'
+import { type Store, TABLE } from '../ports.ts'
+import {
+  MAX_PAYLOAD_BYTES,
+  messageId,
+  PAYLOAD_TYPE,
+  type Payload,
+  payload as payloadShape,
+  textBody,
+} from '../wire/payload.ts'
+import { bytes, bytesBetween, decode, encode, optional, struct, text, uint } from '../wire/schema.ts'
+
+/** A message as the history holds it. */
+export interface HistoryMessage {
+  messageId: Uint8Array
+  direction: 'in' | 'out'
+  /** Undefined for what this version cannot show. */
+  text: string | undefined
+  /** Milliseconds. */
+  sentAt: number
+  receivedAt: number
+  via: (typeof VIA)[number] | undefined
+  /** Final state, or undefined while it is on its way. */
+  settled: SettledState | undefined
+  reason: string | undefined
+}
+
+/** A message to be written; times in milliseconds. */
+export interface NewMessage {
+  messageId: Uint8Array
+  direction: 'in' | 'out'
+  /** Encoded. */
+  payload: Uint8Array
+  receivedAt: number
+  via?: (typeof VIA)[number]
+}
+
+const SETTLED = ['delivered', 'expired', 'failed'] as const
+type SettledState = (typeof SETTLED)[number]
+const VIA = ['gossip', 'relay', 'direct'] as const
+
+const NO_SCOPE = new Uint8Array(0)
+/** Of a message that is known and has no place in the history. */
+const NO_POSITION = new Uint8Array(16)
+const MAX_HISTORY_SCAN = 100_000
+/** Rows that are read at once while text is sought. */
+const SEARCH_STEP = 500
+
+const historyRow = struct({
+  messageId: [1, messageId],
+  /** 0 in, 1 out. */
+  direction: [2, uint(1)],
+  payload: [3, bytesBetween(0, MAX_PAYLOAD_BYTES)],
+  receivedAt: [4, uint()],
+  via: [5, optional(uint(VIA.length - 1))],
+})
+/** Where a message lies in the history, and how it ended. */
+const indexRow = struct({
+  messageId: [1, messageId],
+  conversation: [2, bytes(16)],
+  position: [3, bytes(16)],
+  settled: [4, optional(uint(SETTLED.length - 1))],
+  reason: [5, optional(text(200))],
+  /** Its way through the outbox, once it has left it. */
+  trail: [6, optional(trailBytes)],
+})
+
+export class History {
+  readonly #store: Store
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** Lamport clock, then 8 blinded bytes of the ID: no two messages share it, and it says nothing on disk. */
+  position(lamport: number, id: Uint8Array): Uint8Array {
+    return concat(u64(lamport), this.#store.blind(id))
+  }
+
+  /** Writes a message at its place in a conversation. */
+  put(tx: Transaction, conversation: Uint8Array, position: Uint8Array, message: NewMessage): void {
+    const { direction, via, ...rest } = message
+    const row = { ...rest, direction: direction === 'out' ? 1 : 0, ...(via !== undefined && { via: VIA.indexOf(via) }) }
+    tx.put(TABLE.history, conversation, position, encode(historyRow, row))
+    this.#putIndex(tx, { messageId: message.messageId, conversation, position })
+  }
+
+  /** Writes that a message is known, without a place. */
+  putUnplaced(tx: Transaction, id: Uint8Array): void {
+    this.#putIndex(tx, { messageId: id, conversation: NO_POSITION, position: NO_POSITION })
+  }
+
+  /** Writes how an own message ended; `trail` is encoded. */
+  putSettled(
+    tx: Transaction,
+    message: { messageId: Uint8Array; conversation: Uint8Array; position: Uint8Array; trail: Uint8Array },
+    state: SettledState,
+    reason: string | undefined,
+  ): void {
+    const row = { ...message, settled: SETTLED.indexOf(state), reason }
+    tx.put(TABLE.historyIndex, NO_SCOPE, this.#store.blind(message.messageId), encode(indexRow, row))
+  }
+
+  async isKnown(id: Uint8Array): Promise<boolean> {
+    return (await this.#find(id)) !== undefined
+  }
+
+  /** The message at or before a position; undefined when none is. */
+  async before(conversation: Uint8Array, position: Uint8Array): Promise<Uint8Array | undefined> {
+    const [row] = await this.#store.list({
+      table: TABLE.history,
+      scope: conversation,
+      to: position,
+      limit: 1,
+      reverse: true,
+    })
+    return row && decode(historyRow, row.value, 2 * MAX_PAYLOAD_BYTES).messageId
+  }
+
+  /** The newest `limit` messages before `before` that contain `search`, oldest first. @throws UsageError `UNKNOWN_MESSAGE` */
+  async page(
+    conversation: Uint8Array,
+    options: { limit: number; before?: Uint8Array; search?: string },
+  ): Promise<HistoryMessage[]> {
+    let to = options.before && (await this.#placeOf(conversation, options.before))
+    const found: HistoryMessage[] = []
+    const needle = options.search?.toLowerCase()
+    for (let scanned = 0; found.length < options.limit && scanned < MAX_HISTORY_SCAN; ) {
+      const wanted = needle === undefined ? options.limit - found.length : SEARCH_STEP
+      const rows = await this.#store.list({
+        table: TABLE.history,
+        scope: conversation,
+        to,
+        limit: wanted,
+        reverse: true,
+      })
+      for (const { value } of rows) {
+        const message = await this.#read(conversation, value)
+        if (needle !== undefined && !message.text?.toLowerCase().includes(needle)) continue
+        if (found.length < options.limit) found.push(message)
+      }
+      if (rows.length < wanted) break
+      scanned += rows.length
+      to = rows.at(-1)!.position
+    }
+    return found.toReversed()
+  }
+
+  /** How a message ended; undefined while it is on its way or when it is unknown. */
+  async settledState(id: Uint8Array): Promise<{ state: SettledState; reason?: string } | undefined> {
+    const index = await this.#find(id)
+    if (index?.settled === undefined) return undefined
+    return { state: SETTLED[index.settled]!, ...(index.reason && { reason: index.reason }) }
+  }
+
+  /** The conversation in which an own message lies that has left the outbox. */
+  async conversationOf(id: Uint8Array): Promise<Uint8Array | undefined> {
+    const index = await this.#find(id)
+    return index?.settled === undefined ? undefined : index.conversation
+  }
+
+  /** The way of a message that has left the outbox, oldest step first; undefined for any other. */
+  async trail(id: Uint8Array): Promise<TrailRow[] | undefined> {
+    const trail = (await this.#find(id))?.trail
+    return trail && decodeTrail(trail)
+  }
+
+  #putIndex(tx: Transaction, row: { messageId: Uint8Array; conversation: Uint8Array; position: Uint8Array }): void {
+    tx.put(TABLE.historyIndex, NO_SCOPE, this.#store.blind(row.messageId), encode(indexRow, row))
+  }
+
+  async #placeOf(conversation: Uint8Array, id: Uint8Array): Promise<Uint8Array> {
+    const index = await this.#find(id)
+    if (!index || !equal(index.conversation, conversation)) {
+      throw new UsageError('UNKNOWN_MESSAGE', 'no message of this conversation has this ID')
+    }
+    return index.position
+  }
+
+  async #find(id: Uint8Array) {
+    const position = this.#store.blind(id)
+    const row = await this.#store.get({ table: TABLE.historyIndex, scope: NO_SCOPE, position })
+    const index = row && decode(indexRow, row, 1024 + MAX_TRAIL_BYTES)
+    return index && equal(index.messageId, id) ? index : undefined
+  }
+
+  async #read(conversation: Uint8Array, value: Uint8Array): Promise<HistoryMessage> {
+    const row = decode(historyRow, value, 2 * MAX_PAYLOAD_BYTES)
+    const payload = readPayload(row.payload)
+    const ended = row.direction === 1 ? await this.settledState(row.messageId) : undefined
+    return {
+      messageId: row.messageId,
+      direction: row.direction === 1 ? 'out' : 'in',
+      text: payload && textIn(payload, conversation),
+      sentAt: payload?.sentAt ?? row.receivedAt,
+      receivedAt: row.receivedAt,
+      via: row.via === undefined ? undefined : VIA[row.via],
+      settled: ended?.state,
+      reason: ended?.reason,
+    }
+  }
+}
+
+/** What a payload says in a conversation; undefined for what this version cannot show, or what names another one. */
+export function textIn(payload: Payload, conversation: Uint8Array): string | undefined {
+  if (payload.type !== PAYLOAD_TYPE.text || !equal(payload.conversation, conversation)) return undefined
+  try {
+    return decode(textBody, payload.body, MAX_PAYLOAD_BYTES).text
+  } catch {
+    return undefined
+  }
+}
+
+function readPayload(encoded: Uint8Array): Payload | undefined {
+  try {
+    const payload = decode(payloadShape, encoded, MAX_PAYLOAD_BYTES)
+    return payload.version === PROTOCOL_VERSION ? payload : undefined
+  } catch {
+    return undefined
+  }
+}
