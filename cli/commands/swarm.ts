@@ -14,16 +14,21 @@ import { progressLine, progressLines } from '../swarm/live-view.ts'
 import { evaluate, type Metrics } from '../swarm/metrics.ts'
 import {
   DEFAULT_OPTIONS,
+  type DelayRange,
   type KillOrder,
   MAX_MESSAGES,
   MAX_NODES,
   MAX_RELAYS,
   MAX_SEED,
   parseChurn,
+  parseDelay,
   parseKill,
   parseMilliseconds,
   parsePartition,
+  parseRate,
   type PartitionOrder,
+  type RateOrder,
+  RATES,
   type SwarmOptions,
 } from '../swarm/options.ts'
 import { readReport, type Report, REPORT_SCHEMA } from '../swarm/report.ts'
@@ -50,9 +55,12 @@ interface SwarmFlags extends RunOptions {
   duration: number
   seed: number
   churn: number
-  delay: number
+  delay: DelayRange
   partition?: PartitionOrder[]
   kill?: KillOrder[]
+  loss?: RateOrder[]
+  breaks?: RateOrder[]
+  stalls?: RateOrder[]
 }
 
 const SETTLE_MS = 60_000
@@ -77,7 +85,7 @@ export function addSwarmCommand(program: Command, runner: Runner): void {
     .option('--churn <rate>', 'nodes that leave and come back, for example 10%/min', parseChurn)
     .option(
       '--partition <when>',
-      'two halves that do not reach each other: 20s@30s is for 20 s at 30 s (repeatable)',
+      'two groups that do not reach each other: 20s@30s is for 20 s at 30 s; silent:20s@30s tells nobody (repeatable)',
       each(parsePartition),
     )
     .option(
@@ -85,7 +93,14 @@ export function addSwarmCommand(program: Command, runner: Runner): void {
       'relay@45s, node3@50s+20s (back after 20 s), relay@45s! (never back) (repeatable)',
       each(parseKill),
     )
-    .option('--delay <time>', 'how long every byte takes between two processes, for example 40ms', time('a delay'))
+    .option('--delay <time>', 'how long every byte takes between two processes: 40ms, or 20ms-80ms', parseDelay)
+    .option(
+      '--loss <rate>',
+      'bytes that come late, as after a lost packet: 2%, or 2%:20s@30s (repeatable)',
+      each(parseRate),
+    )
+    .option('--breaks <rate>', 'bytes that break their connection: 0.1%, or 0.1%:20s@30s (repeatable)', each(parseRate))
+    .option('--stalls <rate>', 'bytes that wait for seconds: 0.1%, or 0.1%:20s@30s (repeatable)', each(parseRate))
     .option('--settle <time>', 'wait so long in the end for what is on its way (default: 60s)', time('a wait'))
     .option(
       '--assert <demand>',
@@ -120,12 +135,13 @@ function each<T>(parse: (text: string) => T): (text: string, before: T[] | undef
 }
 
 async function runNew(context: Context, flags: Partial<SwarmFlags>): Promise<ExitStatus> {
-  const { partition = [], kill = [], ...rest } = flags
-  const options: SwarmOptions = { ...DEFAULT_OPTIONS, partitions: partition, kills: kill }
-  for (const key of ['nodes', 'relays', 'friends', 'messages', 'duration', 'seed', 'churn', 'delay'] as const) {
+  const { partition = [], kill = [], delay = DEFAULT_OPTIONS.delayMs, ...rest } = flags
+  const options: SwarmOptions = { ...DEFAULT_OPTIONS, partitions: partition, kills: kill, delayMs: delay }
+  for (const key of ['nodes', 'relays', 'friends', 'messages', 'duration', 'seed', 'churn'] as const) {
     const value = rest[key]
     if (value !== undefined) options[key] = value
   }
+  for (const key of RATES) options[key] = rest[key] ?? []
   return await run(context, options, createSchedule(options), flags)
 }
 
@@ -140,7 +156,7 @@ async function run(context: Context, options: SwarmOptions, schedule: Schedule, 
   const swarm = await untilInterrupted(
     Swarm.create({
       schedule,
-      delay: options.delay,
+      options,
       settle: flags.settle ?? SETTLE_MS,
       runtime: context.runtime,
       signal: context.signal,

@@ -1,37 +1,54 @@
 /**
  * Every connection between processes of a swarm passes here: one listener for each process. The source address says who
- * dials, so a partition closes what crosses it and refuses what would; a delay holds every byte back for its time. What is
- * not of the swarm is refused.
+ * dials, so a partition closes what crosses it and refuses what would, or, when it is silent, swallows both; links can be
+ * slow, lossy and break. What is not of the swarm is refused.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { Transform } from 'node:stream'
 import { NetworkError } from '../../node/errors.ts'
+import { FaultyLine, type LinkState } from './faulty-line.ts'
 import { type Loopback, SWARM_PORT } from './loopback.ts'
-import type { Name } from './schedule.ts'
+import { type DelayRange, RATES, type RateName } from './options.ts'
+import type { Fault, Name } from './schedule.ts'
+import { SeededRandom } from './seeded-random.ts'
 
-/** Bytes that wait in one direction of one connection until their delay is over; more push back. */
-const MAX_WAITING_BYTES = 1024 * 1024
+/** What the proxy does of a fault. */
+export type LinkFault = Pick<Fault, 'kind' | 'groups' | 'silent' | 'rate'>
 
 interface Pair {
   from: Name
   to: Name
-  dialled: Socket
-  onward: Socket
+  ends: Socket[]
+  lines: FaultyLine[]
+  /** Bytes of it were swallowed: what follows would be read as something else, so nothing passes any more. */
+  isHollow: boolean
+}
+
+export interface FaultProxyInit {
+  loopback: Loopback
+  delayMs: DelayRange
+  seed: number
 }
 
 export class FaultProxy {
-  /** Connections that were passed on, and that were refused for a partition. */
-  readonly counts = { opened: 0, refused: 0 }
+  /**
+   * Connections that were passed on, that were refused for a partition, and that a silent one swallowed or emptied; chunks
+   * that were lost at first, that broke their connection, and at which one stood still.
+   */
+  readonly counts = { opened: 0, refused: 0, swallowed: 0, lost: 0, broken: 0, stalled: 0 }
   readonly #loopback: Loopback
-  readonly #delay: number
+  readonly #seed: number
+  readonly #link: LinkState
   readonly #servers: Server[] = []
   readonly #names = new Map<string, Name>()
   readonly #pairs = new Set<Pair>()
-  readonly #cuts = new Map<object, readonly Name[]>()
+  readonly #faults = new Map<object, LinkFault>()
+  /** By who dials whom: so that the draws of one pair are its own. */
+  readonly #dials = new Map<string, number>()
 
-  constructor(loopback: Loopback, delay: number) {
+  constructor({ loopback, delayMs, seed }: FaultProxyInit) {
     this.#loopback = loopback
-    this.#delay = delay
+    this.#seed = seed
+    this.#link = { delayMs, loss: 0, breaks: 0, stalls: 0 }
   }
 
   /** Listens for a process. @throws NetworkError `CANNOT_LISTEN` */
@@ -49,20 +66,27 @@ export class FaultProxy {
   }
 
   /**
-   * Cuts a group off from all others, until the key is healed.
-   * @param key names the cut; several may hold at a time
+   * Begins a fault of links, until the key is healed. Of several partitions each holds; of several rates the highest.
+   * @param key names the fault
    */
-  cut(key: object, group: readonly Name[]): void {
-    this.#cuts.set(key, group)
-    for (const pair of this.#pairs) if (this.isCut(pair.from, pair.to)) reset(pair)
+  strike(key: object, fault: LinkFault): void {
+    this.#faults.set(key, fault)
+    this.#weigh()
+    for (const pair of this.#pairs) if (this.#stateOf(pair) === 'cut') reset(pair)
   }
 
   heal(key: object): void {
-    this.#cuts.delete(key)
+    this.#faults.delete(key)
+    this.#weigh()
   }
 
-  isCut(a: Name, b: Name): boolean {
-    return [...this.#cuts.values()].some((group) => group.includes(a) !== group.includes(b))
+  /** Whether bytes pass between two processes: `cut` is told to both, `silent` to nobody. */
+  between(a: Name, b: Name): 'open' | 'cut' | 'silent' {
+    const across = [...this.#faults.values()].filter(
+      ({ groups }) => groups !== undefined && groups[0].includes(a) !== groups[0].includes(b),
+    )
+    if (across.length === 0) return 'open'
+    return across.every(({ silent }) => silent === true) ? 'silent' : 'cut'
   }
 
   async close(): Promise<void> {
@@ -71,14 +95,27 @@ export class FaultProxy {
     await Promise.all(closed)
   }
 
+  #weigh(): void {
+    const highest = (rate: RateName): number =>
+      Math.max(0, ...[...this.#faults.values()].map((fault) => (fault.kind === rate ? fault.rate! : 0)))
+    for (const rate of RATES) this.#link[rate] = highest(rate)
+  }
+
+  #stateOf({ from, to }: Pair): ReturnType<FaultProxy['between']> {
+    return this.between(from, to)
+  }
+
   #accept(to: Name, dialled: Socket): void {
     dialled.on('error', () => dialled.destroy())
     const from = this.#names.get(dialled.remoteAddress ?? '')
-    if (from === undefined || this.isCut(from, to)) {
+    if (from === undefined || this.between(from, to) === 'cut') {
       this.counts.refused += 1
       dialled.resetAndDestroy()
       return
     }
+    const pair: Pair = { from, to, ends: [dialled], lines: [], isHollow: false }
+    this.#pairs.add(pair)
+    if (this.between(from, to) === 'silent') return this.#swallow(pair, dialled)
     this.counts.opened += 1
     const onward = connect({
       host: this.#loopback.address(to),
@@ -87,48 +124,67 @@ export class FaultProxy {
       allowHalfOpen: true,
       noDelay: true,
     })
-    const pair = { from, to, dialled, onward }
-    this.#pairs.add(pair)
-    for (const socket of [dialled, onward]) {
-      socket.on('error', () => reset(pair))
+    pair.ends.push(onward)
+    for (const socket of pair.ends) {
+      socket.on('error', () => this.#lose(pair))
       socket.on('close', (hadError) => {
-        if (hadError) reset(pair)
-        if (dialled.closed && onward.closed) this.#pairs.delete(pair)
+        if (hadError) this.#lose(pair)
+        this.#forgetIfClosed(pair)
       })
     }
-    this.#join(dialled, onward)
-    this.#join(onward, dialled)
+    const number = (this.#dials.get(`${from} ${to}`) ?? 0) + 1
+    this.#dials.set(`${from} ${to}`, number)
+    pair.lines.push(
+      this.#join(pair, dialled, onward, `${number} there`),
+      this.#join(pair, onward, dialled, `${number} back`),
+    )
   }
 
-  #join(source: Socket, target: Socket): void {
-    if (this.#delay === 0) source.pipe(target)
-    else source.pipe(delayed(this.#delay)).pipe(target)
+  #join(pair: Pair, source: Socket, target: Socket, label: string): FaultyLine {
+    return new FaultyLine({
+      source,
+      target,
+      random: new SeededRandom(this.#seed, `link ${pair.from} ${pair.to} ${label}`),
+      state: () => this.#link,
+      passes: () => this.#passes(pair),
+      reset: () => reset(pair),
+      counts: this.counts,
+    })
+  }
+
+  /** Nobody answers, and nobody refuses. */
+  #swallow(pair: Pair, dialled: Socket): void {
+    this.#empty(pair)
+    dialled.on('data', () => void this.#passes(pair))
+    dialled.on('end', () => dialled.end())
+    dialled.on('close', () => this.#forgetIfClosed(pair))
+  }
+
+  /** Whether what is here now may go on. Who speaks on an emptied connection when the silence is over is told so by a reset. */
+  #passes(pair: Pair): boolean {
+    const state = this.#stateOf(pair)
+    if (state === 'silent') this.#empty(pair)
+    else if (pair.isHollow) reset(pair)
+    return state === 'open' && !pair.isHollow
+  }
+
+  #empty(pair: Pair): void {
+    if (!pair.isHollow) this.counts.swallowed += 1
+    pair.isHollow = true
+  }
+
+  /** One end is gone; the other one hears of it unless a silent partition lies between. */
+  #lose(pair: Pair): void {
+    if (this.#stateOf(pair) === 'silent') this.#empty(pair)
+    else reset(pair)
+  }
+
+  #forgetIfClosed(pair: Pair): void {
+    if (pair.ends.every(({ closed }) => closed)) this.#pairs.delete(pair)
   }
 }
 
-function reset({ dialled, onward }: Pair): void {
-  dialled.resetAndDestroy()
-  onward.resetAndDestroy()
-}
-
-/** Passes every chunk on after a time, in order: timers of one length end in the order of their beginning. */
-function delayed(ms: number): Transform {
-  let waiting = 0
-  let resume: (() => void) | undefined
-  return new Transform({
-    transform(chunk: Buffer, _, done) {
-      waiting += chunk.length
-      setTimeout(() => {
-        waiting -= chunk.length
-        if (!this.destroyed) this.push(chunk)
-        resume?.()
-        resume = undefined
-      }, ms)
-      if (waiting < MAX_WAITING_BYTES) done()
-      else resume = done
-    },
-    flush(done) {
-      setTimeout(done, ms)
-    },
-  })
+function reset({ ends, lines }: Pair): void {
+  for (const line of lines) line.close()
+  for (const end of ends) end.resetAndDestroy()
 }

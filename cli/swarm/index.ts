@@ -28,7 +28,7 @@ export async function createSwarm(init: CreateSwarmInit = {}): Promise<Swarm> {
   const options = { ...DEFAULT_OPTIONS, ...given }
   return await Swarm.create({
     schedule: schedule ?? createSchedule(options),
-    delay: options.delay,
+    options,
     settle,
     runtime,
     ...(keep === undefined ? {} : { keep }),

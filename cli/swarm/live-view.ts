@@ -1,4 +1,5 @@
 /** What a tester sees while a swarm runs: some lines that are drawn again and again, or a line now and then. */
+import { describeFault } from './schedule.ts'
 import type { Progress } from './swarm.ts'
 
 const PHASES: Record<Progress['phase'], string> = {
@@ -15,7 +16,7 @@ export function progressLines(progress: Progress, duration: number): string[] {
   const { phase, elapsed, up, processes, accepted, arrived, acknowledged, active } = progress
   const part = Math.min(1, elapsed / duration)
   const bar = '#'.repeat(Math.round(part * BAR)).padEnd(BAR, '.')
-  const faults = active.map(({ kind, who, groups }) => `${kind} ${who ?? groups![0].join(' ')}`)
+  const faults = active.map(describeFault)
   return [
     `${PHASES[phase]}  [${bar}]  ${(elapsed / 1000).toFixed(0)} of ${duration / 1000} s`,
     `processes ${up} of ${processes} up   accepted ${accepted}   arrived ${arrived}   acknowledged ${acknowledged}`,

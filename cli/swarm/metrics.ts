@@ -2,6 +2,7 @@
  * What a run says about delivery: counts, latencies, recovery. A pure function of what was recorded; judged by the
  * histories and event logs of the nodes alone, never by what the swarm hoped.
  */
+import type { FaultProxy } from './fault-proxy.ts'
 import type { Fault, Name } from './schedule.ts'
 
 export const METRICS = [
@@ -33,8 +34,13 @@ export const METRICS = [
   'startSeconds',
   'friendsSeconds',
   'settleSeconds',
+  'heldBack',
   'connections',
   'refusedConnections',
+  'swallowedConnections',
+  'brokenConnections',
+  'lostChunks',
+  'stalledChunks',
 ] as const
 export type MetricName = (typeof METRICS)[number]
 /** Null is what was not measured, because nothing of the kind happened. */
@@ -90,7 +96,9 @@ export interface Recording {
   relaysOf: Record<Name, Name[]>
   usage: Record<Name, Usage>
   seconds: { start: number; friends: number; settle: number }
-  connections: { opened: number; refused: number }
+  /** Messages that were offered again, because 1000 waited for the friend. */
+  held: number
+  links: FaultProxy['counts']
 }
 
 /** A message with the moments at which its states were reached. */
@@ -104,7 +112,7 @@ export interface Journey extends SentMessage {
 }
 
 export interface Recovery extends Strike {
-  /** From its end (of a relay's absence: from its beginning) to the first message across it; undefined when none came. */
+  /** From its end (of a relay's absence: from its beginning) to the first message across it; undefined when none came, and of bad links. */
   recoveryMs?: number
 }
 
@@ -223,6 +231,8 @@ function findDisorder({ logs, histories }: Recording): string[] {
 
 function recover(strike: Strike, journeys: readonly Journey[], { relaysOf }: Recording): Recovery {
   const { fault, began, ended } = strike
+  // bad links let messages through: there is nothing to recover from
+  if (fault.rate !== undefined) return strike
   const isRelay = fault.who?.startsWith('r') === true
   const from = isRelay ? began : ended
   if (from === undefined) return strike
@@ -245,7 +255,7 @@ function measure(recording: Recording, journeys: readonly Journey[], recoveries:
     )
   const [custody, delivered, arrival] = [latency('custodyAt'), latency('deliveredAt'), latency('arrivedAt')]
   const usage = Object.values(recording.usage)
-  const { seconds, connections } = recording
+  const { seconds, links, held } = recording
   return {
     planned: journeys.length,
     accepted: count(({ outcome }) => outcome === 'accepted'),
@@ -272,7 +282,8 @@ function measure(recording: Recording, journeys: readonly Journey[], recoveries:
       recoveries.flatMap(({ recoveryMs }) => recoveryMs ?? []),
       100,
     ),
-    unrecovered: recoveries.filter(({ recoveryMs }) => recoveryMs === undefined).length,
+    unrecovered: recoveries.filter(({ fault, recoveryMs }) => fault.rate === undefined && recoveryMs === undefined)
+      .length,
     memoryMaxMiB: percentile(
       usage.map(({ memoryMaxBytes }) => Math.round(memoryMaxBytes / 1024 ** 2)),
       100,
@@ -284,8 +295,13 @@ function measure(recording: Recording, journeys: readonly Journey[], recoveries:
     startSeconds: seconds.start,
     friendsSeconds: seconds.friends,
     settleSeconds: seconds.settle,
-    connections: connections.opened,
-    refusedConnections: connections.refused,
+    heldBack: held,
+    connections: links.opened,
+    refusedConnections: links.refused,
+    swallowedConnections: links.swallowed,
+    brokenConnections: links.broken,
+    lostChunks: links.lost,
+    stalledChunks: links.stalled,
   }
 }
 

@@ -1,7 +1,8 @@
 /**
- * What a swarm is asked for, and how a tester writes it: `20s@30s` is a partition of 20 s that begins at 30 s, `relay@45s`
- * kills a relay that comes back after 10 s, `node3@50s+20s` the third node for 20 s, `relay@45s!` a relay for good.
- * Times are milliseconds from the moment at which all are friends.
+ * What a swarm is asked for, and how a tester writes it: `20s@30s` is a partition of 20 s that begins at 30 s, `silent:20s@30s`
+ * one of which nobody is told, `relay@45s` kills a relay that comes back after 10 s, `node3@50s+20s` the third node for 20 s,
+ * `relay@45s!` a relay for good, `2%:20s@30s` is a rate that holds for 20 s. Times are milliseconds from the moment at which
+ * all are friends. Rates and delays have the names that the simulator of the tests has for them.
  */
 import { UsageError } from '../../node/errors.ts'
 import { parseDuration } from '../duration.ts'
@@ -10,7 +11,20 @@ import { parseDuration } from '../duration.ts'
 export interface PartitionOrder {
   at: number
   lasts: number
+  /** Connections stay open, and what is sent is swallowed; else they are reset. */
+  silent?: boolean
 }
+
+/** Links that are bad for a while. */
+export interface RateOrder {
+  /** Of chunks, 0 to 1. */
+  rate: number
+  /** For the whole run when there is none. */
+  window?: { at: number; lasts: number }
+}
+
+/** From, to; each chunk of bytes takes a time between the two. */
+export type DelayRange = [number, number]
 
 /** A process that is killed. */
 export interface KillOrder {
@@ -36,10 +50,20 @@ export interface SwarmOptions {
   churn: number
   partitions: PartitionOrder[]
   kills: KillOrder[]
-  /** How long every byte takes from one node to another, in milliseconds. */
-  delay: number
+  /** How long every chunk of bytes takes from one process to another, in milliseconds. */
+  delayMs: DelayRange
+  /** Chunks that are lost once or more and come again later, as TCP has it. */
+  loss: RateOrder[]
+  /** Chunks that break their connection. */
+  breaks: RateOrder[]
+  /** Chunks at which their connection stands still for seconds. */
+  stalls: RateOrder[]
   seed: number
 }
+
+/** Orders of a rate, as options name them; the fault is named alike. */
+export const RATES = ['loss', 'breaks', 'stalls'] as const
+export type RateName = (typeof RATES)[number]
 
 /** What holds when nothing is said; the command's defaults are these. */
 export const DEFAULT_OPTIONS: SwarmOptions = {
@@ -51,7 +75,10 @@ export const DEFAULT_OPTIONS: SwarmOptions = {
   churn: 0,
   partitions: [],
   kills: [],
-  delay: 0,
+  delayMs: [0, 0],
+  loss: [],
+  breaks: [],
+  stalls: [],
   seed: 1,
 }
 
@@ -61,6 +88,8 @@ export const MAX_MESSAGES = 100_000
 export const MAX_DURATION_MS = 24 * 60 * 60 * 1000
 export const MAX_SEED = 2 ** 32 - 1
 const MAX_DELAY_MS = 5000
+/** Above it nothing gets through. */
+const MAX_RATE = 0.5
 /** Invites of one node that are used in the beginning; a node has room for so many who ask. */
 const MAX_FRIENDS = 16
 const MAX_FAULTS = 100
@@ -82,11 +111,37 @@ export function parseChurn(text: string): number {
   return percent / 100
 }
 
-/** `20s@30s`. @throws UsageError */
+/** `20s@30s`, `silent:20s@30s`. @throws UsageError */
 export function parsePartition(text: string): PartitionOrder {
+  const [, silent, window] = /^(silent:)?(.*)$/s.exec(text)!
+  return { ...parseWindow(window!, text), ...(silent === undefined ? {} : { silent: true }) }
+}
+
+/** `2%`, `0.5%:20s@30s`. @throws UsageError */
+export function parseRate(text: string): RateOrder {
+  const match = /^(\d{1,2}(?:\.\d{1,3})?)%(?::(.*))?$/s.exec(text)
+  const [, percent, window] = match ?? []
+  const rate = Number(percent ?? Number.NaN) / 100
+  if (!(rate > 0 && rate <= MAX_RATE)) {
+    throw wrong(
+      `not a rate: ${shown(text)}`,
+      `write it as 2%, or 2%:20s@30s for 20 s beginning at 30 s; at most ${MAX_RATE * 100}%`,
+    )
+  }
+  return window === undefined ? { rate } : { rate, window: parseWindow(window, text) }
+}
+
+/** `40ms`, `20ms-80ms`. @throws UsageError */
+export function parseDelay(text: string): DelayRange {
+  const [from, to = from, ...rest] = text.split('-')
+  if (rest.length > 0) throw wrong(`not a delay: ${shown(text)}`, 'write it as 40ms, or 20ms-80ms')
+  return [parseMilliseconds(from!, 'a delay'), parseMilliseconds(to!, 'a delay')]
+}
+
+function parseWindow(text: string, whole: string): { at: number; lasts: number } {
   const [lasts, at, ...rest] = text.split('@')
   if (lasts === undefined || at === undefined || rest.length > 0) {
-    throw wrong(`not a partition: ${shown(text)}`, 'write it as 20s@30s: for 20 s, beginning at 30 s')
+    throw wrong(`not a time of a fault: ${shown(whole)}`, 'write it as 20s@30s: for 20 s, beginning at 30 s')
   }
   return { at: parseMilliseconds(at, 'the beginning'), lasts: parseMilliseconds(lasts, 'the length') }
 }
@@ -112,15 +167,21 @@ export function checkOptions(options: SwarmOptions): void {
   within('friends', options.friends, 1, MAX_FRIENDS)
   within('messages', options.messages, 0, MAX_MESSAGES)
   within('duration', options.duration, 1000, MAX_DURATION_MS)
-  within('delay', options.delay, 0, MAX_DELAY_MS)
+  const [least, most] = options.delayMs
+  within('delay', least, 0, MAX_DELAY_MS)
+  within('delay', most, least, MAX_DELAY_MS)
   within('seed', options.seed, 0, MAX_SEED)
   if (!(options.churn >= 0 && options.churn <= 1)) throw wrong('churn is a part from 0 to 1', 'write it as 10%/min')
   within('number of partitions', options.partitions.length, 0, MAX_FAULTS)
   within('number of kills', options.kills.length, 0, MAX_FAULTS)
-  for (const { at, lasts } of options.partitions) {
-    if (lasts === 0) throw wrong('a partition lasts longer than nothing')
-    inTime('a partition', at + lasts, options.duration)
+  for (const name of RATES) {
+    within(`number of ${name}`, options[name].length, 0, MAX_FAULTS)
+    for (const { rate, window } of options[name]) {
+      if (!(rate > 0 && rate <= MAX_RATE)) throw wrong(`${name}: a rate is above 0 and at most ${MAX_RATE}`)
+      if (window !== undefined) checkWindow(name, window, options.duration)
+    }
   }
+  for (const partition of options.partitions) checkWindow('a partition', partition, options.duration)
   for (const { role, number, at, away = 0 } of options.kills) {
     inTime('a kill', at + away, options.duration)
     const there = role === 'node' ? options.nodes : options.relays
@@ -133,6 +194,11 @@ function within(what: string, value: number, low: number, high: number): void {
   if (!Number.isInteger(value) || value < low || value > high) {
     throw wrong(`${what}: expected a whole number from ${low} to ${high}, got ${value}`)
   }
+}
+
+function checkWindow(what: string, { at, lasts }: { at: number; lasts: number }, duration: number): void {
+  if (lasts === 0) throw wrong(`${what}: expected a time that is longer than nothing`)
+  inTime(what, at + lasts, duration)
 }
 
 function inTime(what: string, end: number, duration: number): void {

@@ -6,6 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Journey, Recovery } from './metrics.ts'
 import type { Report } from './report.ts'
+import { describeFault } from './schedule.ts'
 
 const WIDTH = 900
 const HEIGHT = 220
@@ -79,10 +80,14 @@ function demands({ assertions }: Report): string {
 function faults(recoveries: readonly Recovery[]): string {
   if (recoveries.length === 0) return ''
   const rows = recoveries.map(({ fault, began, ended, recoveryMs }) => [
-    fault.kind,
-    fault.who ?? `${fault.groups![0].join(' ')} | ${fault.groups![1].join(' ')}`,
+    describeFault(fault),
+    fault.groups === undefined ? '' : `from ${fault.groups[1].join(' ')}`,
     `${seconds(began)} to ${ended === undefined ? 'the end' : seconds(ended)}`,
-    recoveryMs === undefined ? 'no message after it' : `${Math.round(recoveryMs)} ms to the first message`,
+    fault.rate !== undefined
+      ? ''
+      : recoveryMs === undefined
+        ? 'no message after it'
+        : `${Math.round(recoveryMs)} ms to the first message`,
   ])
   return table(rows)
 }
@@ -116,7 +121,10 @@ function messagesOverTime(journeys: readonly Journey[], recoveries: readonly Rec
   const end = Math.max(1000, ...Object.values(curves).map((curve) => curve.at(-1) ?? 0))
   const frame = new Frame(end, Math.max(1, journeys.length))
   const lines = Object.entries(curves).map(([name, curve], index) => {
-    const points = curve.map((at, i) => `${frame.x(at)},${frame.y(i + 1)}`).join(' ')
+    const step = Math.ceil(curve.length / MAX_DOTS)
+    const points = curve
+      .flatMap((at, i) => (i % step === 0 || i === curve.length - 1 ? [`${frame.x(at)},${frame.y(i + 1)}`] : []))
+      .join(' ')
     const colour = COLOURS[name as keyof typeof curves]
     const legend = `<text x="${MARGIN.left + 8}" y="${MARGIN.top + 14 + index * 14}" style="fill:${colour}">${name}</text>`
     return `<polyline fill="none" stroke="${colour}" stroke-width="1.5" points="${points}"/>${legend}`
@@ -148,9 +156,8 @@ function bands(frame: Frame, recoveries: readonly Recovery[], end: number): stri
   return recoveries.map(({ fault, began, ended = end }) => {
     const x = frame.x(began)
     const width = Math.max(1, frame.x(Math.min(ended, end)) - x)
-    const what = `${fault.kind} ${fault.who ?? ''}`
     const size = `x="${x}" y="${MARGIN.top}" width="${width}" height="${HEIGHT - MARGIN.top - MARGIN.bottom}"`
-    return `<rect ${size} fill="${COLOURS.fault}" opacity="0.1"><title>${escape(what)}</title></rect>`
+    return `<rect ${size} fill="${COLOURS.fault}" opacity="0.1"><title>${escape(describeFault(fault))}</title></rect>`
   })
 }
 

@@ -8,11 +8,11 @@ import { z } from 'zod'
 import { UsageError } from '../../node/errors.ts'
 import type { Verdict } from './assertion.ts'
 import type { Findings, Usage } from './metrics.ts'
-import type { SwarmOptions } from './options.ts'
+import { RATES, type SwarmOptions } from './options.ts'
 import { type Fault, type Name, type Schedule } from './schedule.ts'
 
 /** A change that breaks readers raises it. */
-export const REPORT_SCHEMA = 1
+export const REPORT_SCHEMA = 2
 const MAX_REPORT_BYTES = 256 * 1024 * 1024
 
 export interface Report {
@@ -33,16 +33,20 @@ const name = z.string().regex(/^[nr][1-9]\d{0,2}$/)
 const when = z.number().int().min(0)
 const fault: z.ZodType<Fault> = z
   .strictObject({
-    kind: z.enum(['partition', 'kill', 'churn']),
+    kind: z.enum(['partition', 'kill', 'churn', ...RATES]),
     at: when,
     until: when.optional(),
     groups: z.tuple([z.array(name).min(1), z.array(name).min(1)]).optional(),
     who: name.optional(),
     signal: z.enum(['SIGTERM', 'SIGKILL']).optional(),
+    silent: z.boolean().optional(),
+    rate: z.number().positive().max(1).optional(),
   })
-  .refine(({ kind, groups, who, signal, until }) =>
-    kind === 'partition' ? groups !== undefined && until !== undefined : who !== undefined && signal !== undefined,
-  )
+  .refine(({ kind, groups, who, signal, until, rate }) => {
+    if (kind === 'partition') return groups !== undefined && until !== undefined
+    if (kind === 'kill' || kind === 'churn') return who !== undefined && signal !== undefined
+    return rate !== undefined && until !== undefined
+  })
 const schedule: z.ZodType<Schedule> = z.strictObject({
   nodes: z.array(name).min(2).max(200),
   relays: z.array(name).min(1).max(20),
@@ -51,6 +55,9 @@ const schedule: z.ZodType<Schedule> = z.strictObject({
   messages: z.array(z.strictObject({ at: when, from: name, to: name, text: z.string().min(1).max(1000) })),
   faults: z.array(fault),
 })
+const delay = z.number().int().min(0).max(60_000)
+const window = z.strictObject({ at: when, lasts: when })
+const rates = z.array(z.strictObject({ rate: z.number().positive().max(1), window: window.optional() }))
 const options: z.ZodType<SwarmOptions> = z.strictObject({
   nodes: z.number(),
   relays: z.number(),
@@ -58,7 +65,7 @@ const options: z.ZodType<SwarmOptions> = z.strictObject({
   messages: z.number(),
   duration: z.number(),
   churn: z.number(),
-  partitions: z.array(z.strictObject({ at: when, lasts: when })),
+  partitions: z.array(z.strictObject({ ...window.shape, silent: z.boolean().optional() })),
   kills: z.array(
     z.strictObject({
       role: z.enum(['node', 'relay']),
@@ -67,7 +74,10 @@ const options: z.ZodType<SwarmOptions> = z.strictObject({
       away: when.optional(),
     }),
   ),
-  delay: z.number().int().min(0).max(60_000),
+  delayMs: z.tuple([delay, delay]).refine(([least, most]) => least <= most),
+  loss: rates,
+  breaks: rates,
+  stalls: rates,
   seed: z.number(),
 })
 const replayable = z.object({ schema: z.literal(REPORT_SCHEMA), options, schedule })

@@ -4,23 +4,33 @@
  * the same run can be had again on a machine that is as fast.
  */
 import { UsageError } from '../../node/errors.ts'
-import { checkOptions, type KillOrder, type SwarmOptions } from './options.ts'
+import { checkOptions, type KillOrder, RATES, type RateName, type SwarmOptions } from './options.ts'
 import { SeededRandom } from './seeded-random.ts'
 
 /** `n3` is a person's node, `r1` a relay. */
 export type Name = string
 
 export interface Fault {
-  kind: 'partition' | 'kill' | 'churn'
+  kind: 'partition' | 'kill' | 'churn' | RateName
   /** When it begins, in milliseconds. */
   at: number
   /** When it ends; undefined is never. */
   until?: number
   /** Of a partition: who stays together. */
   groups?: [Name[], Name[]]
+  /** Of a partition: nobody is told; connections stay open, and what is sent is swallowed. */
+  silent?: boolean
   /** Of a kill or churn: who leaves, and how. */
   who?: Name
   signal?: 'SIGTERM' | 'SIGKILL'
+  /** Of loss, breaks and stalls: of chunks, 0 to 1. */
+  rate?: number
+}
+
+/** Whom or what a fault strikes, for people. */
+export function describeFault({ kind, silent, who, groups, rate }: Fault): string {
+  if (rate !== undefined) return `${kind} ${rate * 100}%`
+  return `${silent === true ? 'silent ' : ''}${kind} ${who ?? groups![0].join(' ')}`
 }
 
 export interface PlannedMessage {
@@ -59,7 +69,7 @@ export function createSchedule(options: SwarmOptions): Schedule {
   const friendships = befriend(nodes, options)
   const partitions = splitUp([...nodes, ...relays], options)
   const kills = plannedKills(nodes, relays, options)
-  const faults = [...partitions, ...kills, ...plannedChurn(nodes, kills, options)]
+  const faults = [...partitions, ...kills, ...plannedChurn(nodes, kills, options), ...badLinks(options)]
   return {
     nodes,
     relays,
@@ -111,11 +121,20 @@ function writeMessages(friendships: readonly [Name, Name][], { messages, duratio
 
 function splitUp(all: readonly Name[], { partitions, seed }: SwarmOptions): Fault[] {
   const random = new SeededRandom(seed, 'partitions')
-  return partitions.map(({ at, lasts }) => {
+  return partitions.map(({ at, lasts, silent }) => {
     const mixed = random.shuffle(all)
     const size = random.int(Math.ceil(all.length / 3), Math.floor(all.length / 2))
-    return { kind: 'partition', at, until: at + lasts, groups: [mixed.slice(0, size), mixed.slice(size)] }
+    const groups: Fault['groups'] = [mixed.slice(0, size), mixed.slice(size)]
+    return { kind: 'partition', at, until: at + lasts, groups, ...(silent === true ? { silent } : {}) }
   })
+}
+
+function badLinks(options: SwarmOptions): Fault[] {
+  return RATES.flatMap((kind) =>
+    options[kind].map(({ rate, window = { at: 0, lasts: options.duration } }): Fault => {
+      return { kind, at: window.at, until: window.at + window.lasts, rate }
+    }),
+  )
 }
 
 function plannedKills(nodes: readonly Name[], relays: readonly Name[], { kills, seed }: SwarmOptions): Fault[] {

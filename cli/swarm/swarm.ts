@@ -14,6 +14,7 @@ import { FaultProxy } from './fault-proxy.ts'
 import { Loopback } from './loopback.ts'
 import type { Recording, SentMessage, Strike } from './metrics.ts'
 import { DIRECTORY_PREFIX, placeFile } from './running-swarm.ts'
+import type { RateName, SwarmOptions } from './options.ts'
 import type { Fault, Name, Schedule } from './schedule.ts'
 import { SwarmProcess, swarmEnvironment } from './swarm-process.ts'
 import { Waiting } from './waiting.ts'
@@ -24,11 +25,13 @@ const STARTS_AT_ONCE = Math.max(2, availableParallelism())
 const FRIENDS_TIMEOUT_MS = 300_000
 const SAMPLE_MS = 2000
 const PAGE = 200
+/** Until a message that was not taken is offered again. */
+const HELD_MS = 200
 
 export interface SwarmInit {
   schedule: Schedule
-  /** How long every byte takes from one node to another, in milliseconds. */
-  delay: number
+  /** What links of the proxy draw from, and how long every chunk of bytes takes on them. */
+  options: Pick<SwarmOptions, 'seed' | 'delayMs'>
   /** Where homes and logs lie and stay; else in a temporary directory that is removed. */
   keep?: string
   /** How long may be waited, after the schedule, for what has not arrived, in milliseconds. */
@@ -68,6 +71,8 @@ export class Swarm {
   readonly #strikes: Strike[] = []
   readonly #accepted = new Set<string>()
   readonly #gone = new Set<Name>()
+  /** Messages that had to wait, because so many waited for the friend. */
+  readonly #held = new Set<SentMessage>()
   #isClosed = false
   readonly #seconds = { start: 0, friends: 0, settle: 0 }
   #phase: Progress['phase'] = 'start'
@@ -78,7 +83,7 @@ export class Swarm {
     this.#init = init
     this.directory = directory
     this.#loopback = loopback
-    this.#proxy = new FaultProxy(loopback, init.delay)
+    this.#proxy = new FaultProxy({ loopback, ...init.options })
     const interrupt = (): void => this.#waiting.fail(new KithError('INTERRUPTED', 'interrupted'))
     if (init.signal?.aborted === true) interrupt()
     init.signal?.addEventListener('abort', interrupt, { once: true })
@@ -137,9 +142,14 @@ export class Swarm {
     this.#waiting.tell()
   }
 
-  /** Cuts a group off from all others, until the key is healed. */
-  cut(key: object, group: readonly Name[]): void {
-    this.#proxy.cut(key, group)
+  /** Cuts a group off from all others, until the key is healed; silently: connections stay, what is sent is swallowed. */
+  cut(key: object, group: Name[], silent = false): void {
+    this.#proxy.strike(key, { kind: 'partition', groups: [group, []], silent })
+  }
+
+  /** Makes all links bad, until the key is healed. @param rate of chunks, 0 to 1 */
+  disturb(key: object, kind: RateName, rate: number): void {
+    this.#proxy.strike(key, { kind, rate })
   }
 
   heal(key: object): void {
@@ -158,9 +168,9 @@ export class Swarm {
     this.#messages.push(
       ...messages.map(({ at, ...rest }): SentMessage => ({ ...rest, plannedAt: at, outcome: 'unsent' })),
     )
-    const writers = this.#init.schedule.nodes.map((name) =>
-      this.#write(this.#messages.filter(({ from }) => from === name)),
-    )
+    // a conversation that has to wait holds up no other one
+    const conversations = Map.groupBy(this.#messages, ({ from, to }) => `${from} ${to}`)
+    const writers = [...conversations.values()].map((conversation) => this.#write(conversation))
     await this.#waiting.unlessFailed(Promise.all([...writers, ...faults.map((fault) => this.#strike(fault))]))
     await this.#settle()
     await Promise.all([...this.#processes.values()].map((each) => each.sample()))
@@ -288,30 +298,42 @@ export class Swarm {
     for (const message of messages) {
       await this.#sleepUntil(message.plannedAt)
       const author = this.#process(message.from)
-      // what should be written while its author is away is written when the author is back
-      const isUp = await this.#waiting.until(() =>
-        author.isUp ? true : this.#gone.has(message.from) ? false : undefined,
-      )
-      if (isUp !== true) return
-      message.sentAt = this.#now()
-      try {
-        const { messageId } = await author.call('message.send', { who: message.to, text: message.text })
-        message.outcome = 'accepted'
-        message.messageId = messageId
-        this.#accepted.add(messageId)
-      } catch (error) {
-        if (!(error instanceof KithError)) throw error
-        message.outcome = error.code === 'NODE_GONE' ? 'unanswered' : 'refused'
-        message.code = error.code
-      }
+      do {
+        // what should be written while its author is away is written when the author is back
+        const isUp = await this.#waiting.until(() =>
+          author.isUp ? true : this.#gone.has(message.from) ? false : undefined,
+        )
+        if (isUp !== true) return
+      } while (!(await this.#send(author, message)))
     }
+  }
+
+  /** @returns whether that was that; false when so much waits for the friend that nothing more is taken now */
+  async #send(author: SwarmProcess, message: SentMessage): Promise<boolean> {
+    message.sentAt = this.#now()
+    try {
+      const { messageId } = await author.call('message.send', { who: message.to, text: message.text })
+      message.outcome = 'accepted'
+      message.messageId = messageId
+      this.#accepted.add(messageId)
+    } catch (error) {
+      if (!(error instanceof KithError)) throw error
+      if (error.code === 'TOO_MANY' && !this.#gone.has(message.to)) {
+        this.#held.add(message)
+        await this.#waiting.until(() => undefined, HELD_MS)
+        return false
+      }
+      message.outcome = error.code === 'NODE_GONE' ? 'unanswered' : 'refused'
+      message.code = error.code
+    }
+    return true
   }
 
   async #strike(fault: Fault): Promise<void> {
     await this.#sleepUntil(fault.at)
     const strike: Strike = { fault, began: this.#now() }
     this.#strikes.push(strike)
-    if (fault.groups !== undefined) this.cut(fault, fault.groups[0])
+    if (fault.groups !== undefined || fault.rate !== undefined) this.#proxy.strike(fault, fault)
     if (fault.who !== undefined) {
       if (fault.until === undefined) this.#gone.add(fault.who)
       await this.stop(fault.who, fault.signal!)
@@ -319,7 +341,7 @@ export class Swarm {
     if (fault.until === undefined) return
     await this.#sleepUntil(fault.until)
     strike.ended = this.#now()
-    if (fault.groups !== undefined) this.heal(fault)
+    this.heal(fault)
     if (fault.who !== undefined) await this.start(fault.who)
   }
 
@@ -330,10 +352,16 @@ export class Swarm {
     const expected = this.#messages.filter(
       ({ outcome, from, to }) => outcome === 'accepted' && !this.#gone.has(from) && !this.#gone.has(to),
     )
-    const isDone = (): true | undefined =>
-      expected.every(
-        ({ messageId }) => this.#memory.arrived.has(messageId!) && this.#memory.acknowledged.has(messageId!),
-      ) || undefined
+    const { arrived, acknowledged } = this.#memory
+    let done = 0
+    // each is looked at until it is done, and not again: this is asked at every event
+    const isDone = (): true | undefined => {
+      while (done < expected.length && arrived.has(expected[done]!.messageId!)) {
+        if (!acknowledged.has(expected[done]!.messageId!)) return undefined
+        done += 1
+      }
+      return done === expected.length || undefined
+    }
     await this.#waiting.until(isDone, this.#init.settle)
     this.#seconds.settle = (this.#now() - begun) / 1000
     this.#phase = 'done'
@@ -355,7 +383,8 @@ export class Swarm {
       relaysOf: this.#init.schedule.relaysOf,
       usage: Object.fromEntries([...this.#processes].map(([name, { usage }]) => [name, usage])),
       seconds: this.#seconds,
-      connections: this.#proxy.counts,
+      held: this.#held.size,
+      links: this.#proxy.counts,
     }
   }
 

@@ -15,7 +15,8 @@ const PROGRESS: Progress = {
   acknowledged: 30,
   active: [
     { kind: 'kill', at: 1, who: 'r1', signal: 'SIGKILL' },
-    { kind: 'partition', at: 1, until: 2, groups: [['n1', 'n2'], ['n3']] },
+    { kind: 'partition', at: 1, until: 2, groups: [['n1', 'n2'], ['n3']], silent: true },
+    { kind: 'loss', at: 1, until: 2, rate: 0.02 },
   ],
 }
 
@@ -24,9 +25,9 @@ describe('the live view of a swarm', () => {
     const [head, counts, faults, ...rest] = progressLines(PROGRESS, 30_000)
     expect(head).to.equal(`running  [${'#'.repeat(15)}${'.'.repeat(15)}]  15 of 30 s`)
     expect(counts).to.equal('processes 4 of 7 up   accepted 40   arrived 38   acknowledged 30')
-    expect(faults).to.equal('faults: kill r1, partition n1 n2')
+    expect(faults).to.equal('faults: kill r1, silent partition n1 n2, loss 2%')
     expect(rest).to.deep.equal([])
-    expect(progressLine(PROGRESS, 30_000)).to.equal('running: 15 of 30 s, 4 of 7 up, 38 of 40 arrived, 2 faults')
+    expect(progressLine(PROGRESS, 30_000)).to.equal('running: 15 of 30 s, 4 of 7 up, 38 of 40 arrived, 3 faults')
   })
 
   it('stays within its bar when it waits longer than the run', () => {

@@ -18,7 +18,8 @@ function clean(): Recording {
     relaysOf: { n1: ['r1'], n2: ['r1'] },
     usage: { n1: { memoryMaxBytes: 3 * 1024 ** 2, cpuMs: 1500, starts: 1 } },
     seconds: { start: 1, friends: 2, settle: 3 },
-    connections: { opened: 4, refused: 5 },
+    held: 6,
+    links: { opened: 4, refused: 5, swallowed: 7, broken: 8, lost: 9, stalled: 10 },
   }
 }
 
@@ -55,6 +56,8 @@ describe('the findings of a run', () => {
       deliveredP99Ms: 35,
     })
     expect(metrics).to.include({ memoryMaxMiB: 3, cpuMaxSeconds: 1.5, connections: 4, refusedConnections: 5 })
+    expect(metrics).to.include({ heldBack: 6, swallowedConnections: 7, brokenConnections: 8 })
+    expect(metrics).to.include({ lostChunks: 9, stalledChunks: 10 })
     expect(metrics.recoveryMaxMs).to.equal(null)
   })
 
@@ -119,14 +122,16 @@ describe('the findings of a run', () => {
     const node = { kind: 'churn' as const, at: 0, until: 78, who: 'n1', signal: 'SIGTERM' as const }
     const relay = { kind: 'kill' as const, at: 50, who: 'r1', signal: 'SIGKILL' as const }
     const never = { ...node, until: 500 }
+    const lossy = { kind: 'loss' as const, at: 0, until: 500, rate: 0.1 }
     recording.strikes = [
       { fault: partition, began: 0, ended: 25 },
       { fault: node, began: 0, ended: 78 },
       { fault: relay, began: 50 },
       { fault: never, began: 90, ended: 500 },
+      { fault: lossy, began: 0, ended: 20 },
     ]
     const { recoveries, metrics } = evaluate(recording)
-    expect(recoveries.map(({ recoveryMs }) => recoveryMs)).to.deep.equal([5, 2, 30, undefined])
+    expect(recoveries.map(({ recoveryMs }) => recoveryMs)).to.deep.equal([5, 2, 30, undefined, undefined])
     expect(metrics).to.include({ recoveryMaxMs: 30, unrecovered: 1 })
   })
 

@@ -13,7 +13,13 @@ import { temporaryDirectories } from '../../../support/temporary-directories.ts'
 
 const OPTIONS = {
   ...DEFAULT_OPTIONS,
-  partitions: [{ at: 1000, lasts: 2000 }],
+  partitions: [
+    { at: 1000, lasts: 2000 },
+    { at: 1500, lasts: 2000, silent: true },
+  ],
+  loss: [{ rate: 0.02 }],
+  breaks: [{ rate: 0.001, window: { at: 500, lasts: 9000 } }],
+  delayMs: [20, 80] as [number, number],
   kills: [{ role: 'relay' as const, number: 1, at: 4000 }],
   churn: 1,
   duration: 60_000,
@@ -35,7 +41,8 @@ function report(): Report {
     relaysOf: schedule.relaysOf,
     usage: {},
     seconds: { start: 1, friends: 1, settle: 1 },
-    connections: { opened: 1, refused: 0 },
+    held: 0,
+    links: { opened: 1, refused: 0, swallowed: 0, broken: 0, lost: 0, stalled: 0 },
   })
   return {
     schema: REPORT_SCHEMA,
@@ -58,7 +65,7 @@ describe('the report of a swarm', () => {
     const directory = await temporaryDirectory()
     const written = report()
     const { json } = await writeReport(join(directory, 'new', 'folder'), written)
-    expect(JSON.parse(await readFile(json, 'utf8'))).to.deep.include({ schema: 1, seed: OPTIONS.seed, passed: false })
+    expect(JSON.parse(await readFile(json, 'utf8'))).to.deep.include({ schema: 2, seed: OPTIONS.seed, passed: false })
     for (const path of [json, join(directory, 'new', 'folder')]) {
       expect(await readReport(path)).to.deep.equal({ options: written.options, schedule: written.schedule })
     }
@@ -82,7 +89,7 @@ describe('the report of a swarm', () => {
 
   const broken: [string, (report: Report) => unknown][] = [
     ['no JSON', () => 'x'],
-    ['another schema', (one) => ({ ...one, schema: 2 })],
+    ['another schema', (one) => ({ ...one, schema: 3 })],
     [
       'a stranger among the messages',
       (one) => change(one, { messages: [{ at: 0, from: 'n1', to: 'n99', text: 'x' }] }),
@@ -96,6 +103,8 @@ describe('the report of a swarm', () => {
       'a signal of its own',
       (one) => change(one, { faults: [{ kind: 'kill', at: 0, who: 'n1', signal: 'SIGSTOP' as never }] }),
     ],
+    ['bad links without a rate', (one) => change(one, { faults: [{ kind: 'loss', at: 0, until: 1 }] })],
+    ['a delay that ends before it begins', (one) => ({ ...one, options: { ...one.options, delayMs: [80, 20] } })],
     ['a name that is a path', (one) => change(one, { nodes: ['n1', '../../n2'] })],
     ['a node without relays', (one) => change(one, { relaysOf: {} })],
   ]

@@ -1,7 +1,7 @@
 /** The schedule is a pure function of options and seed, and keeps to its bounds for every seed. */
 import { expect } from 'chai'
 import { DEFAULT_OPTIONS, type SwarmOptions } from '../../../../cli/swarm/options.ts'
-import { createSchedule, type Schedule } from '../../../../cli/swarm/schedule.ts'
+import { createSchedule, describeFault, type Schedule } from '../../../../cli/swarm/schedule.ts'
 import { UsageError } from '../../../../node/errors.ts'
 
 const OPTIONS: SwarmOptions = {
@@ -125,6 +125,26 @@ describe('the schedule of a swarm', () => {
   it('does not move the messages when a fault is added', () => {
     const without = createSchedule({ ...OPTIONS, churn: 0, kills: [] })
     expect(createSchedule(OPTIONS).messages).to.deep.equal(without.messages)
+  })
+
+  it('says of partitions whether they are silent, and of bad links when and how bad they are', () => {
+    const { faults } = createSchedule({
+      ...DEFAULT_OPTIONS,
+      partitions: [{ at: 1000, lasts: 2000, silent: true }],
+      loss: [{ rate: 0.02 }],
+      stalls: [{ rate: 0.001, window: { at: 500, lasts: 9000 } }],
+    })
+    expect(faults.map(describeFault)).to.deep.equal([
+      'loss 2%',
+      'stalls 0.1%',
+      `silent partition ${faults[2]!.groups![0].join(' ')}`,
+    ])
+    const { duration } = DEFAULT_OPTIONS
+    expect(faults.map(({ at, until }) => [at, until])).to.deep.equal([
+      [0, duration],
+      [500, 9500],
+      [1000, 3000],
+    ])
   })
 
   it('refuses to kill who is away', () => {
