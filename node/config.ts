@@ -43,6 +43,11 @@ export const configSchema = z.strictObject({
   relayMaxClaims: count.max(10_000_000).describe('mailboxes that a relay opens'),
   relayMaxBytes: count.max(Number.MAX_SAFE_INTEGER).describe('bytes on disk that a relay fills with mail'),
   relayMaxDays: count.max(DAY_MAX).describe('days that a relay keeps an envelope'),
+  relayClaimBits: z
+    .int()
+    .min(0)
+    .max(limits.MAX_PAID_BITS)
+    .describe('work that a mailbox at a relay costs: each bit doubles it'),
   relayContact: oneLine(200).describe('how people reach the operator of this relay'),
 })
 
@@ -176,6 +181,7 @@ function defaults(role: 'node' | 'relay', given: Partial<Config>): Config {
     relayMaxClaims: 100_000,
     relayMaxBytes: 10 * 1024 ** 3,
     relayMaxDays: limits.MAX_ENVELOPE_DAYS,
+    relayClaimBits: limits.CLAIM_POSTAGE_BITS,
     relayContact: '',
   }
 }

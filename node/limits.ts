@@ -83,6 +83,8 @@ export const MAX_SESSIONS_PER_FRIEND = 4
 
 /** A frame of the mailbox protocol: a window of copies and its envelope of CBOR. */
 export const MAX_FRAME_BYTES = 384 * 1024
+/** Postage that we are ready to pay; a server that asks for more is answered with `price`. */
+export const MAX_PAID_BITS = 24
 /** Requests of one stream that a server works on or holds at once. */
 export const MAX_PIPELINED_REQUESTS = 64
 /** Own identity records kept, so that a request made for an older one can be read; and their row with the other own keys. */

@@ -22,7 +22,7 @@ import { repairHome } from './store/repair.ts'
 import { createHome, type OpenedHome, openHome } from './store/home.ts'
 import { storeProblems } from './store/problems.ts'
 import { hasIdentity, homePaths } from './store/home-directory.ts'
-import { changePassphrase } from './store/vault.ts'
+import { changePassphrase, CHEAPEST_COST } from './store/vault.ts'
 import { systemClock, systemRandom } from './system.ts'
 import { peerIdText } from './wire/peer-id.ts'
 import { bytes, decode, encode, struct, uint } from './wire/schema.ts'
@@ -36,7 +36,7 @@ const transportRow = struct({ seed: [1, bytes(32)], created: [2, uint()] })
 export const runtime: NodeRuntime = {
   hasIdentity,
 
-  async createIdentity({ home, name, passphrase, relays, bootstrap }) {
+  async createIdentity({ home, name, passphrase, relays, bootstrap, unsafeCheapVault = false }) {
     const entropy = systemRandom.bytes(ENTROPY_BYTES)
     const now = Math.floor(systemClock.now() / 1000)
     const { id, tx } = createSelf({ entropy, name, random: systemRandom, now })
@@ -45,6 +45,7 @@ export const runtime: NodeRuntime = {
       passphrase,
       entropy,
       random: systemRandom,
+      ...(unsafeCheapVault && { cost: CHEAPEST_COST }),
       populate: async (store) => await store.write(tx.changes),
     })
     await rememberConfig(home, { relays, bootstrap })
@@ -191,7 +192,7 @@ async function openRelay(
     signingSeed,
     isRestored: isChanged,
     problems: () => storeProblems(store),
-    policy: { maxDays: config.relayMaxDays, contact: config.relayContact },
+    policy: { maxDays: config.relayMaxDays, claimBits: config.relayClaimBits, contact: config.relayContact },
     limits: { maxClaims: config.relayMaxClaims, maxBytes: config.relayMaxBytes },
   })
   // the new store ID is on the disk

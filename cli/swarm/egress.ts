@@ -3,6 +3,7 @@
  * own as their source, so that the proxy knows who dials, and turns those to processes of the swarm to the proxy. The
  * program itself knows nothing of it: to it the network is what it dials. SWARM_ADDRESS is 127.S.n.1 (loopback.ts).
  */
+import { flushCompileCache } from 'node:module'
 import { Socket } from 'node:net'
 
 const own = process.env.SWARM_ADDRESS
@@ -10,6 +11,8 @@ if (own === undefined) throw new Error('SWARM_ADDRESS is missing')
 delete process.env.SWARM_ADDRESS
 const subnet = Number(own.split('.')[1])
 const prefix = `127.${subnet}.`
+
+process.on('message', () => flushCompileCache())
 
 interface Target {
   host?: unknown

@@ -95,6 +95,11 @@ export class SwarmProcess {
     if (this.#init.name.startsWith('n')) this.#following = this.#follow(client)
   }
 
+  /** Has the code that it compiled written now for those that start after it: a process that is killed writes none. */
+  keepCode(): void {
+    this.#child?.send('keep code')
+  }
+
   /** Ends it; resolves when the process is gone. */
   async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     this.#isWanted = false
@@ -232,7 +237,9 @@ export function swarmEnvironment(directory: string, codeCache: string): Record<s
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('KITH_') && name !== 'NODE_OPTIONS')
   return {
     ...Object.fromEntries(inherited),
+    // what keeps strangers away from a relay is most of what friends cost it here
+    KITH_RELAY_CLAIM_BITS: '4',
     XDG_RUNTIME_DIR: join(directory, 'run'),
-    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? codeCache,
+    NODE_COMPILE_CACHE: codeCache,
   }
 }

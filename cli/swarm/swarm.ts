@@ -3,6 +3,7 @@
  * It watches from outside, through sockets and event logs, and gives what it recorded to metrics.ts.
  */
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { enableCompileCache } from 'node:module'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import envPaths from 'env-paths'
@@ -19,6 +20,7 @@ import type { Fault, Name, Schedule } from './schedule.ts'
 import { SwarmProcess, swarmEnvironment } from './swarm-process.ts'
 import { Waiting } from './waiting.ts'
 
+const CODE_CACHE = process.env.NODE_COMPILE_CACHE || join(envPaths('kith', { suffix: '' }).cache, 'code')
 const PASSPHRASE = 'the passphrase of a swarm'
 /** Starts are mostly processor time: more at once only makes each later. */
 const STARTS_AT_ONCE = Math.max(2, availableParallelism())
@@ -206,7 +208,9 @@ export class Swarm {
       for (const each of this.#processes.values()) void each.sample()
     }, SAMPLE_MS)
     const [first, ...others] = relays
+    enableCompileCache(CODE_CACHE)
     await this.#waiting.unlessFailed(this.#startRelay(first!))
+    this.#process(first!).keepCode()
     await this.#waiting.unlessFailed(atOnce(STARTS_AT_ONCE, others, (name) => this.#startRelay(name)))
     this.#init.onNote?.(`relays are up, ${nodes.length} nodes start`)
     await this.#waiting.unlessFailed(atOnce(STARTS_AT_ONCE, nodes, (name) => this.#startNode(name)))
@@ -236,6 +240,8 @@ export class Swarm {
       passphrase: PASSPHRASE,
       relays: this.#init.schedule.relaysOf[name]!.map((relay) => this.#process(relay).address),
       bootstrap: [],
+      // the passphrase stands above
+      unsafeCheapVault: true,
     })
     this.#memory.add(name, id)
     const passphrase = ['--passphrase-file', join(this.directory, 'passphrase')]
@@ -249,7 +255,7 @@ export class Swarm {
       args,
       address: this.#loopback.address(name),
       home: join(this.directory, name),
-      environment: swarmEnvironment(this.directory, join(envPaths('kith', { suffix: '' }).cache, 'code')),
+      environment: swarmEnvironment(this.directory, CODE_CACHE),
       onDeath: (error) => this.#waiting.fail(error),
       onEvent: (event) => {
         this.#memory.hear(name, event, this.#zero)

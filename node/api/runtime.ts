@@ -97,6 +97,8 @@ export interface NodeRuntime {
     passphrase: string
     relays: string[]
     bootstrap: string[]
+    /** The passphrase may be guessed cheaply: for homes that are thrown away. @default false */
+    unsafeCheapVault?: boolean
   }): Promise<{ id: string; words: string }>
   /** @throws StoreError `HOME_IN_USE` when another process holds the directory, `WRONG_PASSPHRASE` */
   openNode(options: OpenNodeOptions): Promise<RunningNode>

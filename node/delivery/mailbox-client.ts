@@ -45,8 +45,6 @@ export type {
 
 /** How long an answer may take. @default for every verb but PULL */
 export const ANSWER_TIMEOUT_MS = 10_000
-/** Postage that we are ready to pay; a server that asks for more is answered with `price`. */
-const MAX_PAID_BITS = 24
 
 export interface MailboxClientInit {
   link: Link
@@ -185,7 +183,7 @@ class Client implements MailboxClient {
   async claim({ kind, writer, reader, until }: ClaimInput): Promise<ClaimResult> {
     const address = mailboxAddress(kind, writer.public, reader.public)
     const answer = await this.#withChallenge(wire.VERB.claim, async ({ policy, challenge }) => {
-      if (policy.claimBits > MAX_PAID_BITS) return undefined
+      if (policy.claimBits > limits.MAX_PAID_BITS) return undefined
       const nonce = await this.#mint(wire.claimPostageSubject(challenge, address), policy.claimBits)
       const args = encode(wire.claimArgs, { kind, writer: writer.public, reader: reader.public, until, nonce })
       return this.#signed(wire.VERB.claim, challenge, args, args, reader.seed)
@@ -278,7 +276,7 @@ class Client implements MailboxClient {
     const { address, writerSeed, leg, expires } = input
     const cid = wire.copyId(leg)
     const answer = await this.#withChallenge(wire.VERB.request, async ({ policy, challenge }) => {
-      if (policy.claimBits > MAX_PAID_BITS) return undefined
+      if (policy.claimBits > limits.MAX_PAID_BITS) return undefined
       const nonce = await this.#mint(wire.claimPostageSubject(challenge, concat(address, cid)), policy.claimBits)
       return this.#signed(
         wire.VERB.request,
@@ -298,7 +296,7 @@ class Client implements MailboxClient {
   async putRecord({ key, record }: { key: Uint8Array; record: Uint8Array }): Promise<RecordResult> {
     const subject = concat(key, sha256(record))
     const answer = await this.#withChallenge(wire.VERB.record, async ({ policy, challenge }) => {
-      if (policy.claimBits > MAX_PAID_BITS) return undefined
+      if (policy.claimBits > limits.MAX_PAID_BITS) return undefined
       const nonce = await this.#mint(wire.claimPostageSubject(challenge, subject), policy.claimBits)
       return encode(wire.recordArgs, { key, record, nonce, challenge })
     })

@@ -141,6 +141,8 @@ describe('configuration', () => {
       ['network = "wan"', /network: /, undefined],
       ['relayMaxDays = 1.5', /relayMaxDays: /, undefined],
       ['relayMaxDays = 0', /relayMaxDays: /, undefined],
+      // more than any of our clients pays
+      ['relayClaimBits = 25', /relayClaimBits: /, undefined],
       ['relayMaxClaims = "many"', /relayMaxClaims: /, undefined],
       ['name = "a"\nname = "b"', /^config\.toml:[12]: /, undefined],
       ['name = "a\n', /^config\.toml:1: /, undefined],

@@ -8,7 +8,7 @@ import { argon2id } from '../../../node/crypto/argon2.ts'
 import { concat, fromHex, toHex, u32, u8, utf8 } from '../../../node/crypto/bytes.ts'
 import { hmacSha256 } from '../../../node/crypto/hash.ts'
 import { L } from '../../../node/crypto/labels.ts'
-import { changePassphrase, createVault, openVault, PASSPHRASE_COST } from '../../../node/store/vault.ts'
+import { changePassphrase, createVault, openVault, CHEAPEST_COST, PASSPHRASE_COST } from '../../../node/store/vault.ts'
 import { bytesBetween, decode, encode, type Infer, list, optional, struct, uint } from '../../../node/wire/schema.ts'
 import { countingRandom } from '../../support/counting-random.ts'
 import { rejection } from '../../support/rejection.ts'
@@ -117,6 +117,8 @@ describe('vault', () => {
     const { slots } = decode(file, new Uint8Array(await readFile(path)), 4096)
     expect(slots[0]!.cost).to.deep.equal({ memoryKib: 65536, passes: 3, lanes: 4 })
     expect(PASSPHRASE_COST).to.deep.equal(slots[0]!.cost)
+    // homes that are thrown away; less than this is refused below
+    expect(CHEAPEST_COST).to.deep.equal(CHEAP)
   })
 
   describe('reading', () => {
