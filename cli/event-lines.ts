@@ -1,6 +1,6 @@
 /** Events of a node as data and as lines for people, in which IDs have the names that this person gave. */
 import type { ApiClient, Told } from '../node/api/client.ts'
-import type { EventView } from '../node/api/methods.ts'
+import type { EventView } from '../node/api/views.ts'
 import { block } from './layout.ts'
 import { localTime } from './local-time.ts'
 import type { Output } from './output.ts'

@@ -1,5 +1,5 @@
 /** What the event logs of the people's nodes have told so far. */
-import type { EventView } from '../../node/api/methods.ts'
+import type { EventView } from '../../node/api/views.ts'
 import type { LoggedMessage } from './metrics.ts'
 import type { Name } from './schedule.ts'
 

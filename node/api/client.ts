@@ -10,9 +10,10 @@ import type { Duplex } from 'node:stream'
 import { ConfigError, InternalError, type KithError, NetworkError } from '../errors.ts'
 import { MAX_API_ANSWER_BYTES, MAX_API_QUEUE } from '../limits.ts'
 import { LineSplitter } from './line-splitter.ts'
-import type { EventView, MethodName, MethodParams, MethodResult } from './methods.ts'
+import type { MethodName, MethodParams, MethodResult } from './methods.ts'
 import { fromRpcError, rpcErrorObject } from './rpc-error.ts'
 import { checkOwned, type Environment, socketPathsOf } from './socket-path.ts'
+import type { EventView } from './views.ts'
 
 /** What a subscription tells: a row of the log, or that rows are gone from it. */
 export type Told = EventView | { lagged: { from: number; to: number } }

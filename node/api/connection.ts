@@ -9,11 +9,12 @@ import { z } from 'zod'
 import { KithError, UsageError } from '../errors.ts'
 import { MAX_API_BATCH, MAX_API_PENDING, MAX_API_REQUEST_BYTES, MAX_API_SUBSCRIPTIONS } from '../limits.ts'
 import { LineSplitter } from './line-splitter.ts'
-import { type CallContext, findMethod, renderEvent } from './methods.ts'
+import { type CallContext, findMethod } from './methods.ts'
 import { RPC_ERROR, type RpcErrorObject, toRpcError } from './rpc-error.ts'
 import type { NodeRole } from './runtime.ts'
 import type { NodeService } from './service.ts'
 import { Subscription } from './subscription.ts'
+import { renderEvent } from './views.ts'
 
 export interface ConnectionInit {
   stream: Duplex

@@ -6,22 +6,32 @@
 import { z } from 'zod'
 import {
   MAX_HISTORY_PAGE,
-  MAX_HISTORY_PAGE_BYTES,
   MAX_LIVE_INVITES,
   MAX_REQUESTS_PER_INVITE,
   MAX_WAIT_SECONDS,
   MIN_INVITE_SECONDS,
 } from '../limits.ts'
 import type { NodeRole } from './runtime.ts'
+import type { NodeService } from './service.ts'
 import {
-  CONTACT_STATES,
-  DELIVERY_STATES,
-  type HistoryEntry,
-  type InviteView,
-  type NodeEvent,
-  type NodeService,
-  type TraceStep,
-} from './service.ts'
+  contactShape,
+  contactViewShape,
+  cursorShape,
+  deliveryStateShape,
+  eventShape,
+  historyPage,
+  inviteShape,
+  pageShape,
+  relayProofShape,
+  renderEvent,
+  renderInvite,
+  renderProof,
+  renderRequest,
+  renderStep,
+  requestShape,
+  statusShape,
+  traceShape,
+} from './views.ts'
 
 /** Version of the method table; a change that breaks callers raises it. */
 export const API_VERSION = 1
@@ -53,89 +63,8 @@ function method<P extends z.ZodType, R extends z.ZodType>(definition: Method<P, 
 
 const text = z.string().refine((value) => value.isWellFormed(), 'expected well-formed Unicode')
 const who = text.min(1).max(200).describe('petname, ID, or an unambiguous prefix of one')
-const time = z.iso.datetime().describe('ISO 8601, UTC')
-const cursor = z.number().int().min(0)
 const nothing = z.strictObject({})
 const onlyWho = z.strictObject({ who })
-const deliveryState = z.enum(DELIVERY_STATES)
-const contact = z.object({ id: z.string(), state: z.enum(CONTACT_STATES) })
-
-const relayStatus = z.object({
-  address: z.string(),
-  connected: z.boolean(),
-  problem: z.string().optional(),
-  standIn: z.boolean().optional(),
-})
-const status = z.object({
-  role: z.enum(['node', 'relay']),
-  id: z.string().optional(),
-  name: z.string().optional(),
-  peerId: z.string(),
-  addresses: z.array(z.string()),
-  peers: z.number(),
-  relays: z.array(relayStatus),
-  friends: z.number(),
-  requests: z.number(),
-  unacknowledged: z.number(),
-  uptime: z.number().describe('milliseconds since start'),
-  problems: z
-    .array(z.object({ code: z.string(), message: z.string(), hint: z.string() }))
-    .default([])
-    .describe('what stays wrong until somebody does something about it'),
-  clockCorrection: z.number().optional().describe('seconds, once the relays have told the time'),
-  recordsTaken: z.number().optional().describe('who holds the own records, once they were published'),
-})
-
-const invite = z.object({
-  inviteId: z.string(),
-  invite: z.string(),
-  createdAt: time,
-  expires: time,
-  used: z.number(),
-})
-
-const historyEntry = z.object({
-  messageId: z.string(),
-  conversation: z.string(),
-  from: z.string(),
-  direction: z.enum(['in', 'out']),
-  type: z.string(),
-  text: z.string(),
-  sentAt: time,
-  receivedAt: time,
-  state: deliveryState,
-  reason: z.string().optional(),
-  via: z.enum(['gossip', 'relay', 'direct']).optional(),
-})
-
-const trace = z.object({
-  messageId: z.string(),
-  state: deliveryState,
-  steps: z.array(
-    z.object({
-      step: z.string(),
-      at: time,
-      by: z.string().describe('an ID, the address or peer ID of a relay, `gossip`, or `me`'),
-      detail: z.string(),
-      until: time.optional().describe('until when it waits, or until when a relay keeps it'),
-      storedAt: time.optional().describe('the hour that a receipt names'),
-    }),
-  ),
-})
-
-const page = z.object({
-  messages: z.array(historyEntry),
-  more: z.boolean().describe('older ones may exist: ask again with `before` set to the first of these'),
-})
-
-const event = z.object({
-  cursor,
-  event: z.string(),
-  at: time,
-  detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-})
-/** A row of the event log as the API tells it. */
-export type EventView = z.output<typeof event>
 
 const MAX_EVENT_PAGE = 500
 const DEFAULT_INVITE_SECONDS = 7 * 86_400
@@ -159,7 +88,7 @@ export const METHODS = {
     summary: 'Who this node is and how it is connected.',
     needs: 'both',
     params: nothing,
-    result: status,
+    result: statusShape,
     run: ({ service }) => service.status(),
   }),
   'node.trust': method({
@@ -176,9 +105,8 @@ export const METHODS = {
     summary: 'Proofs against relays that dropped mail which they had signed for.',
     needs: 'node',
     params: nothing,
-    result: z.array(z.object({ peerId: z.string(), provenAt: time, proof: z.hex() })),
-    run: async ({ service }) =>
-      (await service.relayProofs()).map(({ peerId, provenAt, proof }) => ({ peerId, provenAt: iso(provenAt), proof })),
+    result: z.array(relayProofShape),
+    run: async ({ service }) => (await service.relayProofs()).map(renderProof),
   }),
   'relay.counters': method({
     summary: 'What a relay holds.',
@@ -194,7 +122,7 @@ export const METHODS = {
       expiresInSeconds: z.number().int().min(MIN_INVITE_SECONDS).default(DEFAULT_INVITE_SECONDS),
       uses: z.number().int().min(1).max(MAX_REQUESTS_PER_INVITE).default(1),
     }),
-    result: invite,
+    result: inviteShape,
     run: async ({ service }, { expiresInSeconds, uses }) =>
       renderInvite(await service.createInvite({ lifetimeSeconds: expiresInSeconds, uses })),
   }),
@@ -202,7 +130,7 @@ export const METHODS = {
     summary: 'Invites that are alive.',
     needs: 'node',
     params: nothing,
-    result: z.array(invite).max(MAX_LIVE_INVITES),
+    result: z.array(inviteShape).max(MAX_LIVE_INVITES),
     run: async ({ service }) => (await service.invites()).map(renderInvite),
   }),
   'invite.revoke': method({
@@ -221,25 +149,14 @@ export const METHODS = {
     summary: 'Sends a friend request to the owner of an invite or an ID.',
     needs: 'node',
     params: z.strictObject({ target: text.min(1).max(4096), petname: text.min(1).optional(), note: text.optional() }),
-    result: contact,
+    result: contactShape,
     run: ({ service }, params) => service.add(params),
   }),
   'friend.list': method({
     summary: 'Friends and everybody else who is known.',
     needs: 'node',
     params: nothing,
-    result: z.array(
-      z.object({
-        id: z.string(),
-        petname: z.string(),
-        name: z.string(),
-        state: z.enum(CONTACT_STATES),
-        reason: z.string().optional(),
-        verified: z.boolean(),
-        online: z.boolean(),
-        unread: z.number(),
-      }),
-    ),
+    result: z.array(contactViewShape),
     run: ({ service }) => service.friends(),
   }),
   'friend.verify': method({
@@ -256,48 +173,42 @@ export const METHODS = {
     summary: 'Ends a friendship or a request, and takes nothing more from them.',
     needs: 'node',
     params: onlyWho,
-    result: contact,
+    result: contactShape,
     run: ({ service }, params) => service.block(params.who),
   }),
   'friend.remove': method({
     summary: 'Ends a friendship.',
     needs: 'node',
     params: onlyWho,
-    result: contact,
+    result: contactShape,
     run: ({ service }, params) => service.unfriend(params.who),
   }),
   'request.list': method({
     summary: 'Who asks to be a friend; name and note are what they claim.',
     needs: 'node',
     params: nothing,
-    result: z.array(z.object({ id: z.string(), name: z.string(), note: z.string(), receivedAt: time })),
-    run: async ({ service }) =>
-      (await service.requests()).map(({ id, name, note, receivedAt }) => ({
-        id,
-        name,
-        note,
-        receivedAt: iso(receivedAt),
-      })),
+    result: z.array(requestShape),
+    run: async ({ service }) => (await service.requests()).map(renderRequest),
   }),
   'request.accept': method({
     summary: 'Makes a requester a friend.',
     needs: 'node',
     params: z.strictObject({ who, petname: text.min(1).optional() }),
-    result: contact,
+    result: contactShape,
     run: ({ service }, params) => service.accept(params.who, params.petname),
   }),
   'request.decline': method({
     summary: 'Drops a request.',
     needs: 'node',
     params: onlyWho,
-    result: contact,
+    result: contactShape,
     run: ({ service }, params) => service.decline(params.who),
   }),
   'message.send': method({
     summary: 'Writes a message into the outbox; durable when answered.',
     needs: 'node',
     params: z.strictObject({ who, text }),
-    result: z.object({ messageId: z.string(), state: deliveryState }),
+    result: z.object({ messageId: z.string(), state: deliveryStateShape }),
     run: ({ service }, params) => service.send(params.who, params.text),
   }),
   'message.wait': method({
@@ -305,10 +216,10 @@ export const METHODS = {
     needs: 'node',
     params: z.strictObject({
       messageId: text.min(1).max(200),
-      state: deliveryState,
+      state: deliveryStateShape,
       timeoutSeconds: z.number().min(0).max(MAX_WAIT_SECONDS),
     }),
-    result: z.object({ messageId: z.string(), state: deliveryState }),
+    result: z.object({ messageId: z.string(), state: deliveryStateShape }),
     run: async ({ service }, { messageId, state, timeoutSeconds }) => ({
       messageId,
       state: await service.waitForState(messageId, state, timeoutSeconds * 1000),
@@ -318,7 +229,7 @@ export const METHODS = {
     summary: 'The way of a message, step by step, and what it waits for.',
     needs: 'node',
     params: z.strictObject({ messageId: text.min(1).max(200) }),
-    result: trace,
+    result: traceShape,
     run: async ({ service }, { messageId }) => {
       const { steps, ...message } = await service.trace(messageId)
       return { ...message, steps: steps.map(renderStep) }
@@ -333,14 +244,14 @@ export const METHODS = {
       before: text.max(200).optional(),
       search: text.max(1000).optional(),
     }),
-    result: page,
+    result: pageShape,
     run: async ({ service }, params) => historyPage(await service.history(params), params.limit),
   }),
   'events.since': method({
     summary: 'Events after a cursor, oldest first.',
     needs: 'both',
-    params: z.strictObject({ since: cursor, limit: z.number().int().min(1).max(MAX_EVENT_PAGE).default(100) }),
-    result: z.object({ events: z.array(event), cursor }),
+    params: z.strictObject({ since: cursorShape, limit: z.number().int().min(1).max(MAX_EVENT_PAGE).default(100) }),
+    result: z.object({ events: z.array(eventShape), cursor: cursorShape }),
     run: async ({ service }, { since, limit }) => {
       const events = await service.eventsSince(since, limit)
       return { events: events.map(renderEvent), cursor: events.at(-1)?.cursor ?? since }
@@ -349,8 +260,8 @@ export const METHODS = {
   'events.subscribe': method({
     summary: 'Tells every event after a cursor (without one: from now on) as notifications `event` on this connection.',
     needs: 'both',
-    params: z.strictObject({ since: cursor.optional() }),
-    result: z.object({ subscription: z.number(), cursor }),
+    params: z.strictObject({ since: cursorShape.optional() }),
+    result: z.object({ subscription: z.number(), cursor: cursorShape }),
     run: async (context, params) => {
       const since = params.since ?? context.service.lastCursor()
       return { subscription: context.subscribe(since), cursor: since }
@@ -384,59 +295,3 @@ export function describeMethods(): Record<string, unknown>[] {
     result: z.toJSONSchema(result, { unrepresentable: 'any' }),
   }))
 }
-
-/** A row of the event log with its times in words. */
-export function renderEvent(row: NodeEvent): EventView {
-  const detail: EventView['detail'] = {}
-  for (const [key, value] of Object.entries(row.detail)) {
-    detail[key] = key.endsWith('At') && typeof value === 'number' ? iso(value) : value
-  }
-  return { cursor: row.cursor, event: row.event, at: iso(row.at), detail }
-}
-
-function renderInvite({ inviteId, invite: link, createdAt, expiresAt, used }: InviteView): z.input<typeof invite> {
-  return { inviteId, invite: link, createdAt: iso(createdAt), expires: iso(expiresAt), used }
-}
-
-function renderStep({ step, at, by, detail, until, storedAt }: TraceStep) {
-  return {
-    step,
-    at: iso(at),
-    by,
-    detail,
-    ...(until === undefined ? {} : { until: iso(until) }),
-    ...(storedAt === undefined ? {} : { storedAt: iso(storedAt) }),
-  }
-}
-
-function historyPage(entries: HistoryEntry[], limit: number): z.input<typeof page> {
-  let bytes = 0
-  let first = entries.length
-  while (first > 0 && (first === entries.length || bytes < MAX_HISTORY_PAGE_BYTES)) {
-    first -= 1
-    bytes += Buffer.byteLength(entries[first]!.text)
-  }
-  const messages = entries.slice(first).map((entry) => ({
-    messageId: entry.messageId,
-    conversation: entry.conversation,
-    from: entry.from,
-    direction: entry.direction,
-    type: entry.type,
-    text: entry.text,
-    sentAt: iso(entry.sentAt),
-    receivedAt: iso(entry.receivedAt),
-    state: entry.state,
-    ...(entry.reason === undefined ? {} : { reason: entry.reason }),
-    ...(entry.via === undefined ? {} : { via: entry.via }),
-  }))
-  return { messages, more: first > 0 || entries.length >= limit }
-}
-
-function iso(milliseconds: number): string {
-  // A peer chooses what it calls its time; what no calendar can show becomes the nearest that it can.
-  const bounded = Math.min(Math.max(Number.isFinite(milliseconds) ? milliseconds : 0, 0), MAX_TIME)
-  return new Date(bounded).toISOString()
-}
-
-/** 9999-12-31, the last day that ISO 8601 writes in four digits. */
-const MAX_TIME = 253_402_300_799_999

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { type ApiClient, connectToNode } from '../../node/api/client.ts'
-import type { EventView } from '../../node/api/methods.ts'
+import type { EventView } from '../../node/api/views.ts'
 import type { KithNodes, KithProcess } from '../support/kith-process.ts'
 
 export interface Arrival {

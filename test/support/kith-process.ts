@@ -9,7 +9,8 @@ import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type ApiClient, connectToNode } from '../../node/api/client.ts'
-import type { EventView, MethodName, MethodParams, MethodResult } from '../../node/api/methods.ts'
+import type { MethodName, MethodParams, MethodResult } from '../../node/api/methods.ts'
+import type { EventView } from '../../node/api/views.ts'
 import { NetworkError } from '../../node/errors.ts'
 
 const CHECKOUT = resolve(import.meta.dirname, '../..')

@@ -1,0 +1,183 @@
+/**
+ * What the API tells, as callers see it: the shapes of answers that are more than a few fields, and how they are made of what
+ * the node says (`service.ts`). Times become ISO 8601 in UTC.
+ */
+import { z } from 'zod'
+import { MAX_HISTORY_PAGE_BYTES } from '../limits.ts'
+import {
+  CONTACT_STATES,
+  DELIVERY_STATES,
+  type HistoryEntry,
+  type InviteView,
+  type NodeEvent,
+  type RelayProof,
+  type RequestView,
+  type TraceStep,
+} from './service.ts'
+
+const time = z.iso.datetime().describe('ISO 8601, UTC')
+export const cursorShape = z.number().int().min(0)
+export const deliveryStateShape = z.enum(DELIVERY_STATES)
+export const contactShape = z.object({ id: z.string(), state: z.enum(CONTACT_STATES) })
+
+const relayStatus = z.object({
+  address: z.string(),
+  connected: z.boolean(),
+  problem: z.string().optional(),
+  standIn: z.boolean().optional(),
+})
+export const statusShape = z.object({
+  role: z.enum(['node', 'relay']),
+  id: z.string().optional(),
+  name: z.string().optional(),
+  peerId: z.string(),
+  addresses: z.array(z.string()),
+  peers: z.number(),
+  relays: z.array(relayStatus),
+  friends: z.number(),
+  requests: z.number(),
+  unacknowledged: z.number(),
+  uptime: z.number().describe('milliseconds since start'),
+  problems: z
+    .array(z.object({ code: z.string(), message: z.string(), hint: z.string() }))
+    .default([])
+    .describe('what stays wrong until somebody does something about it'),
+  clockCorrection: z.number().optional().describe('seconds, once the relays have told the time'),
+  recordsTaken: z.number().optional().describe('who holds the own records, once they were published'),
+})
+
+export const inviteShape = z.object({
+  inviteId: z.string(),
+  invite: z.string(),
+  createdAt: time,
+  expires: time,
+  used: z.number(),
+})
+
+const historyEntry = z.object({
+  messageId: z.string(),
+  conversation: z.string(),
+  from: z.string(),
+  direction: z.enum(['in', 'out']),
+  type: z.string(),
+  text: z.string(),
+  sentAt: time,
+  receivedAt: time,
+  state: deliveryStateShape,
+  reason: z.string().optional(),
+  via: z.enum(['gossip', 'relay', 'direct']).optional(),
+})
+
+export const traceShape = z.object({
+  messageId: z.string(),
+  state: deliveryStateShape,
+  steps: z.array(
+    z.object({
+      step: z.string(),
+      at: time,
+      by: z.string().describe('an ID, the address or peer ID of a relay, `gossip`, or `me`'),
+      detail: z.string(),
+      until: time.optional().describe('until when it waits, or until when a relay keeps it'),
+      storedAt: time.optional().describe('the hour that a receipt names'),
+    }),
+  ),
+})
+
+export const pageShape = z.object({
+  messages: z.array(historyEntry),
+  more: z.boolean().describe('older ones may exist: ask again with `before` set to the first of these'),
+})
+
+export const eventShape = z.object({
+  cursor: cursorShape,
+  event: z.string(),
+  at: time,
+  detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+})
+/** A row of the event log as the API tells it. */
+export type EventView = z.output<typeof eventShape>
+
+/** A contact as `friend.list` shows it. */
+export const contactViewShape = z.object({
+  id: z.string(),
+  petname: z.string(),
+  name: z.string(),
+  state: z.enum(CONTACT_STATES),
+  reason: z.string().optional(),
+  verified: z.boolean(),
+  online: z.boolean(),
+  unread: z.number(),
+})
+export const requestShape = z.object({ id: z.string(), name: z.string(), note: z.string(), receivedAt: time })
+export const relayProofShape = z.object({ peerId: z.string(), provenAt: time, proof: z.hex() })
+
+/** A row of the event log with its times in words. */
+export function renderEvent(row: NodeEvent): EventView {
+  const detail: EventView['detail'] = {}
+  for (const [key, value] of Object.entries(row.detail)) {
+    detail[key] = key.endsWith('At') && typeof value === 'number' ? iso(value) : value
+  }
+  return { cursor: row.cursor, event: row.event, at: iso(row.at), detail }
+}
+
+export function renderInvite({
+  inviteId,
+  invite: link,
+  createdAt,
+  expiresAt,
+  used,
+}: InviteView): z.input<typeof inviteShape> {
+  return { inviteId, invite: link, createdAt: iso(createdAt), expires: iso(expiresAt), used }
+}
+
+export function renderRequest({ id, name, note, receivedAt }: RequestView): z.input<typeof requestShape> {
+  return { id, name, note, receivedAt: iso(receivedAt) }
+}
+
+export function renderProof({ peerId, provenAt, proof }: RelayProof): z.input<typeof relayProofShape> {
+  return { peerId, provenAt: iso(provenAt), proof }
+}
+
+export function renderStep({ step, at, by, detail, until, storedAt }: TraceStep) {
+  return {
+    step,
+    at: iso(at),
+    by,
+    detail,
+    ...(until === undefined ? {} : { until: iso(until) }),
+    ...(storedAt === undefined ? {} : { storedAt: iso(storedAt) }),
+  }
+}
+
+/** A page of at most `MAX_HISTORY_PAGE_BYTES` of text: the newest of what was found. */
+export function historyPage(entries: HistoryEntry[], limit: number): z.input<typeof pageShape> {
+  let bytes = 0
+  let first = entries.length
+  while (first > 0 && (first === entries.length || bytes < MAX_HISTORY_PAGE_BYTES)) {
+    first -= 1
+    bytes += Buffer.byteLength(entries[first]!.text)
+  }
+  const messages = entries.slice(first).map((entry) => ({
+    messageId: entry.messageId,
+    conversation: entry.conversation,
+    from: entry.from,
+    direction: entry.direction,
+    type: entry.type,
+    text: entry.text,
+    sentAt: iso(entry.sentAt),
+    receivedAt: iso(entry.receivedAt),
+    state: entry.state,
+    ...(entry.reason === undefined ? {} : { reason: entry.reason }),
+    ...(entry.via === undefined ? {} : { via: entry.via }),
+  }))
+  return { messages, more: first > 0 || entries.length >= limit }
+}
+
+function iso(milliseconds: number): string {
+  // A peer chooses what it calls its time; what no calendar can show becomes the nearest that it can.
+  const bounded = Math.min(Math.max(Number.isFinite(milliseconds) ? milliseconds : 0, 0), MAX_TIME)
+  return new Date(bounded).toISOString()
+}
+
+/** 9999-12-31, the last day that ISO 8601 writes in four digits. */
+const MAX_TIME = 253_402_300_799_999
