@@ -9,19 +9,25 @@ import * as limits from '../limits.ts'
 import { writtenSecrets } from '../mailbox/generations.ts'
 import { friendMailbox } from '../mailbox/keys.ts'
 import type { Clock, Logger, Random, Timer } from '../ports.ts'
-import { putReceipt, type PutReceipt, signedBody } from '../wire/commands.ts'
-import { peerIdText } from '../wire/peer-id.ts'
 import { PAYLOAD_TYPE } from '../wire/payload.ts'
-import { decode, encode } from '../wire/schema.ts'
+import { peerIdText } from '../wire/peer-id.ts'
+import {
+  dropped,
+  fetched,
+  proofOf,
+  type Question,
+  readReceipt,
+  replaced,
+  type StatAnswered,
+  verdictOf,
+} from './audit-verdict.ts'
 import { Backoff, randomFraction } from './backoff.ts'
 import type { Channel } from './channel.ts'
 import type { Transaction } from './journal.ts'
-import type { CopyState, StatResult } from './mailbox-client.ts'
-import { type EntryChange, type OutboxEntry, type ReceiptRow, walked } from './outbox.ts'
-import { conclusiveFrom, encodeProof, isConclusive, verifyProof } from './relay-proof.ts'
+import { type EntryChange, type ReceiptRow, walked } from './outbox.ts'
+import { conclusiveFrom } from './relay-proof.ts'
 import type { RelayStanding } from './relay-standing.ts'
 import type { ConnectedServer, ServerPool } from './server-pool.ts'
-import type { TrailStep } from './trail.ts'
 
 /** Seconds from a receipt to the first question, from there to the second, and between all later ones. */
 const INTERVALS = [600, 6 * 3600, 86_400] as const
@@ -34,7 +40,6 @@ const SERVER_TIMEOUT_MS = 15_000
 const RETRY = { baseMs: 60_000, maxMs: 3_600_000 }
 /** The clock may be corrected while a timer runs: none is longer than this. */
 const LONGEST_TIMER_SECONDS = 6 * 3600
-const NO_RECEIPT = new Uint8Array(0)
 
 export interface AuditorInit {
   clock: Clock
@@ -59,21 +64,12 @@ export interface AuditorInit {
   caught: (server: Uint8Array) => void
 }
 
-/** A receipt that is asked about. */
-interface Question {
-  number: number
-  row: ReceiptRow
-  receipt: PutReceipt
-}
-
 /** What is asked about one mailbox at one server. */
 interface Inquiry {
   channel: Channel
   address: Uint8Array
   questions: Question[]
 }
-
-type StatAnswered = Extract<StatResult, { status: 'ok' }>
 
 export class Auditor {
   readonly #init: AuditorInit
@@ -226,7 +222,7 @@ export class Auditor {
         if (!(error instanceof PeerError)) throw error
         // what it says and cannot show is worth nothing: the mail is put again
         this.#init.logger.warn('an answer of a relay proves nothing', { code: error.code })
-        await this.#apply(channel, part, (question) => dropped(question, 'lost', this.#at(), NO_WORD))
+        await this.#apply(channel, part, (question) => dropped(question, this.#at(), 'unshown'))
         this.#init.unplaced(channel)
       }
     }
@@ -243,9 +239,7 @@ export class Auditor {
       if (verdict === 'held') return this.#held(question, said.time)
       if (verdict === 'later') return this.#askLater(question, said.time)
       if (verdict === 'fetched') return fetched(question, this.#at())
-      const isHeld = said.states[i] === 'held'
-      const { step, detail } = isHeld ? { step: 'held' as const, detail: NEW_STORE } : DROPPED[verdict]
-      return dropped(question, step, this.#at(), detail)
+      return dropped(question, this.#at(), verdict, said.states[i] === 'held')
     }
     await this.#apply(channel, questions, changes, (tx) => {
       if (proof) this.#condemn(tx, server, proof)
@@ -309,67 +303,6 @@ export class Auditor {
   }
 }
 
-const NEW_STORE = 'the relay has a new store'
-/** What is told of a receipt that counts no more. */
-const DROPPED: Record<'released' | 'renew' | 'over' | 'caught', { step: TrailStep; detail?: string }> = {
-  released: { step: 'released' },
-  renew: { step: 'lost', detail: NEW_STORE },
-  over: { step: 'lost', detail: 'its time at the relay is over' },
-  caught: { step: 'caught', detail: 'the relay had signed for it and holds it no more' },
-}
-
 function byAudits(values: readonly number[], audits: number): number {
   return values[Math.min(audits, values.length - 1)]!
-}
-
-const NO_WORD = 'the relay cannot show what it says of it'
-
-type Verdict = 'held' | 'fetched' | 'released' | 'renew' | 'over' | 'later' | 'caught'
-
-/** Questions that may end without a proof before the mail is put again. */
-const MAX_DOUBTS = 4
-
-function verdictOf({ receipt, row }: Question, state: CopyState, { storeId, time }: StatAnswered): Verdict {
-  if (state === 'acknowledged') return 'fetched'
-  if (state === 'released') return 'released'
-  if (!equal(storeId, receipt.storeId)) return 'renew'
-  if (state === 'held') return 'held'
-  if (isConclusive(receipt, time)) return 'caught'
-  // whose clock stands still proves nothing ever
-  const isPatient = (row.audits ?? 0) < MAX_DOUBTS && time >= receipt.stored
-  return isPatient && time < receipt.expires ? 'later' : 'over'
-}
-
-/** The part of the answer that speaks of this copy. */
-function proofOf({ row, receipt }: Question, { signed }: StatAnswered): Uint8Array | undefined {
-  for (const one of signed) {
-    const proof = encodeProof(row.receipt, encode(signedBody, one))
-    try {
-      if (equal(verifyProof(proof).cid, receipt.cid)) return proof
-    } catch (error) {
-      if (!(error instanceof PeerError)) throw error
-    }
-  }
-  return undefined
-}
-
-function replaced(entry: OutboxEntry, row: ReceiptRow, by: ReceiptRow | undefined): OutboxEntry {
-  const receipts = entry.receipts.flatMap((one) => (equal(one.receipt, row.receipt) ? (by ? [by] : []) : [one]))
-  return { ...entry, receipts }
-}
-
-function dropped({ row }: Question, step: TrailStep, at: number, detail?: string): EntryChange {
-  const what = { at, server: row.server, ...(detail !== undefined && { detail }) }
-  return (entry) => walked(replaced(entry, row, undefined), step, what)
-}
-
-/** The reader's own word stands in the place of the receipt: nothing is asked any more. */
-function fetched({ row }: Question, at: number): EntryChange {
-  const settled = { server: row.server, receipt: NO_RECEIPT }
-  return (entry) => walked(replaced(entry, row, settled), 'fetched', { at, server: row.server })
-}
-
-function readReceipt({ receipt }: Pick<ReceiptRow, 'receipt'>): PutReceipt {
-  const { body } = decode(signedBody, receipt, receipt.length)
-  return decode(putReceipt, body, body.length)
 }

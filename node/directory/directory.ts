@@ -29,26 +29,14 @@ import {
 import { checkRendezvous, isRendezvousKey } from '../identity/rendezvous.ts'
 import { PeerError } from '../errors.ts'
 import { MAX_VALUES_PER_LOOKUP } from '../limits.ts'
-import type { Clock, Logger, Network, Store, Timer } from '../ports.ts'
+import type { Clock, Logger, Network, Store } from '../ports.ts'
 import type { Head } from '../wire/records.ts'
+import { Publisher } from './publisher.ts'
 import { above, type RecordAlarm, RecordMemory, type RecordView } from './record-memory.ts'
+import { within } from './within.ts'
 
-const SECOND = 1000
-const REPUBLISH_MILLISECONDS = 12 * 3600 * SECOND
-/** While nobody takes the own records: the first retry, doubled up to the last. */
-const RETRY_MILLISECONDS = 15 * SECOND
-const MAX_RETRY_MILLISECONDS = 900 * SECOND
-/** A source that has not answered by then is left out of a lookup; one that is handed a record has postage to mint. */
-const ANSWER_MILLISECONDS = 10 * SECOND
-const HAND_IN_MILLISECONDS = 60 * SECOND
-/** After the start the network first has to find peers. */
-const FIRST_OTHERS_MILLISECONDS = 60 * SECOND
-
-/** A record with its DHT key. */
-export interface KeyedRecord {
-  key: Uint8Array
-  value: Uint8Array
-}
+/** A source that has not answered by then is left out of a lookup. */
+const ANSWER_MILLISECONDS = 10_000
 
 export interface DirectoryInit {
   clock: Clock
@@ -61,8 +49,6 @@ export interface DirectoryInit {
   askServers?: (key: Uint8Array, servers?: readonly string[]) => Promise<Uint8Array[]>
   /** Hands a record in at the servers this node uses; how many took it, 0 when it should be tried again soon. @default to nobody */
   handToServers?: (key: Uint8Array, value: Uint8Array) => Promise<number>
-  /** Records kept for others, published every 12 hours (relays). @default none */
-  othersToPublish?: () => Promise<KeyedRecord[]>
   /** Called once for each record that shows a theft or a lie. @default logged only */
   onAlarm?: (alarm: RecordAlarm) => void
   /** How signatures are checked. @default the one Ed25519 rule */
@@ -125,12 +111,7 @@ export function createDirectory(init: DirectoryInit): Directory {
 class RecordDirectory implements Directory {
   readonly #init: DirectoryInit
   readonly #memory: RecordMemory
-  #own: KeyedRecord[] = []
-  #timer: Timer | undefined
-  #othersTimer: Timer | undefined
-  #retry = RETRY_MILLISECONDS
-  #stopped = false
-  #taken: number | undefined
+  readonly #publisher: Publisher
 
   constructor(init: DirectoryInit) {
     this.#init = init
@@ -142,17 +123,15 @@ class RecordDirectory implements Directory {
         init.onAlarm?.(alarm)
       },
     })
+    this.#publisher = new Publisher(init)
   }
 
   async start(): Promise<void> {
     await this.#memory.load()
-    if (this.#init.othersToPublish) this.#publishOthersIn(FIRST_OTHERS_MILLISECONDS)
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true
-    this.#timer?.cancel()
-    this.#othersTimer?.cancel()
+    this.#publisher.stop()
     await this.#memory.flush()
   }
 
@@ -171,7 +150,7 @@ class RecordDirectory implements Directory {
   }
 
   taken(): number | undefined {
-    return this.#taken
+    return this.#publisher.taken()
   }
 
   validate(key: Uint8Array, value: Uint8Array): void {
@@ -222,10 +201,9 @@ class RecordDirectory implements Directory {
       ...prekeys.map((view): [Uint8Array, RecordView] => [prekeyRecordKey(view.device), view]),
     ]
     for (const [key, view] of views) if (!this.#memory.own(key, view)) throw stale()
-    this.#own = views.map(([key, view]) => ({ key, value: view.bytes }))
+    this.#publisher.set(views.map(([key, view]) => ({ key, value: view.bytes })))
     await this.#memory.flush()
-    this.#retry = RETRY_MILLISECONDS
-    return this.#publish()
+    return this.#publisher.publish()
   }
 
   async #lookup(
@@ -280,18 +258,8 @@ class RecordDirectory implements Directory {
 
   /** What a source gives in time; nothing when it fails or hangs. */
   async #answer(ask: () => Promise<Uint8Array[]>): Promise<Uint8Array[]> {
-    const values = await this.#within(ANSWER_MILLISECONDS, ask, [])
+    const values = await within(this.#init.clock, ANSWER_MILLISECONDS, ask, [])
     return values.slice(0, MAX_VALUES_PER_LOOKUP)
-  }
-
-  /** The result of `run`, or `otherwise` when it fails or is not there in time. */
-  async #within<T>(milliseconds: number, run: () => Promise<T>, otherwise: T): Promise<T> {
-    const { promise, resolve } = Promise.withResolvers<T>()
-    const timer = this.#init.clock.after(milliseconds, () => resolve(otherwise))
-    run().then(resolve, () => resolve(otherwise))
-    const result = await promise
-    timer.cancel()
-    return result
   }
 
   #check(key: Uint8Array, value: Uint8Array): RecordView {
@@ -308,52 +276,6 @@ class RecordDirectory implements Directory {
     } catch {
       return undefined // expired: nothing usable is known
     }
-  }
-
-  async #publish(): Promise<number> {
-    this.#timer?.cancel()
-    this.#timer = undefined
-    if (this.#stopped) return 0
-    const taken = await Promise.all(this.#own.map(async (record) => this.#put(record)))
-    const fewest = taken.length > 0 ? Math.min(...taken) : 0
-    this.#taken = fewest
-    // another call may have published, or stopped, meanwhile
-    if (this.#stopped || this.#timer) return fewest
-    let wait = REPUBLISH_MILLISECONDS
-    if (fewest > 0) this.#retry = RETRY_MILLISECONDS
-    else {
-      wait = this.#retry
-      this.#retry = Math.min(this.#retry * 2, MAX_RETRY_MILLISECONDS)
-    }
-    this.#timer = this.#init.clock.after(wait, () => void this.#publish())
-    return fewest
-  }
-
-  /** Peers and servers that took a record; 0 while the own servers have it not, so that the next round comes soon. */
-  async #put({ key, value }: KeyedRecord): Promise<number> {
-    const { network, handToServers } = this.#init
-    const [peers, servers] = await Promise.all([
-      this.#within(HAND_IN_MILLISECONDS, async () => network.putRecord(key, value), 0),
-      handToServers ? this.#within(HAND_IN_MILLISECONDS, async () => handToServers(key, value), 0) : 0,
-    ])
-    return handToServers && servers === 0 ? 0 : peers + servers
-  }
-
-  #publishOthersIn(milliseconds: number): void {
-    this.#othersTimer = this.#init.clock.after(milliseconds, () => void this.#publishOthers())
-  }
-
-  async #publishOthers(): Promise<void> {
-    const { othersToPublish, logger } = this.#init
-    try {
-      for (const record of (await othersToPublish?.()) ?? []) {
-        if (this.#stopped) return
-        await this.#within(HAND_IN_MILLISECONDS, async () => this.#init.network.putRecord(record.key, record.value), 0)
-      }
-    } catch {
-      logger.warn('records of others could not be published')
-    }
-    if (!this.#stopped) this.#publishOthersIn(REPUBLISH_MILLISECONDS)
   }
 }
 

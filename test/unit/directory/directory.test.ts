@@ -456,26 +456,6 @@ describe('directory', () => {
       )
       expect(world.dht.puts).to.have.length(0)
     })
-
-    it('a relay publishes the records of those who use it', async () => {
-      let others = [{ key, value: newer.bytes }]
-      const world = directoryWorld({
-        othersToPublish: async () => {
-          if (others.length === 0) throw new Error('no')
-          return others
-        },
-      })
-      await world.directory.start()
-      await world.clock.advance(60_000)
-      expect(world.dht.puts).to.deep.equal([{ key, value: newer.bytes }])
-      others = []
-      await world.clock.advance(12 * 3_600_000)
-      others = [{ key, value: rotated.bytes }]
-      await world.clock.advance(12 * 3_600_000)
-      expect(world.dht.puts.map((put) => put.value)).to.deep.equal([newer.bytes, rotated.bytes])
-      await world.directory.stop()
-      expect(world.clock.pending).to.equal(0)
-    })
   })
 
   it('keeps the device keys of a prekey apart from those of an identity', () => {
