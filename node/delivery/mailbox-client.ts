@@ -5,22 +5,20 @@
 import { concat, toHex } from '../crypto/bytes.ts'
 import { sign } from '../crypto/ed25519.ts'
 import { sha256 } from '../crypto/hash.ts'
-import * as limits from '../limits.ts'
+import { MAX_PAID_BITS } from '../limits.ts'
 import { type Kind, mailboxAddress } from '../mailbox/keys.ts'
 import { mintClaimPostage, pay, POSTAGE_NONCE_BYTES } from '../mailbox/postage.ts'
 import type { Clock, Link, Logger, Random } from '../ports.ts'
 import * as wire from '../wire/commands.ts'
-import { decode, encode } from '../wire/schema.ts'
+import { encode } from '../wire/schema.ts'
 import {
   type ClaimResult,
   copyState,
   type CopyState,
-  nonsense,
   provenBy,
   type PutResult,
   putResult,
   readBody,
-  readPolicy,
   readResult,
   type ReadResult,
   readStat,
@@ -32,6 +30,7 @@ import {
   type StatResult,
   unproven,
 } from './mailbox-answers.ts'
+import { MailboxCalls, type ServerHello } from './mailbox-calls.ts'
 
 export type {
   ClaimResult,
@@ -43,25 +42,13 @@ export type {
   StatResult,
 } from './mailbox-answers.ts'
 
-/** How long an answer may take. @default for every verb but PULL */
-export const ANSWER_TIMEOUT_MS = 10_000
-
 export interface MailboxClientInit {
   link: Link
   clock: Clock
   random: Random
   logger: Logger
-  /** @default ANSWER_TIMEOUT_MS */
+  /** How long an answer may take, for every verb but PULL. @default 10 seconds */
   timeoutMs?: number
-}
-
-/** What a server said of itself, its signature checked. */
-export interface ServerHello {
-  policy: wire.Policy
-  /** 16 bytes. */
-  storeId: Uint8Array
-  /** The server's clock, seconds. */
-  time: number
 }
 
 export interface ClaimInput {
@@ -140,12 +127,6 @@ export interface MailboxClient {
   close(): void
 }
 
-interface Session extends ServerHello {
-  challenge: Uint8Array
-  /** Own clock at HELLO, milliseconds. */
-  at: number
-}
-
 const NOTHING = new Uint8Array(0)
 
 /** A client of the server at the other end of `link`, which it owns from here on. */
@@ -157,18 +138,14 @@ class Client implements MailboxClient {
   readonly #link: Link
   readonly #clock: Clock
   readonly #random: Random
-  readonly #logger: Logger
-  readonly #timeoutMs: number
+  readonly #calls: MailboxCalls
   readonly #subscribed = new Set<string>()
-  #session: Session | undefined
-  #greeting: Promise<Session> | undefined
 
-  constructor({ link, clock, random, logger, timeoutMs = ANSWER_TIMEOUT_MS }: MailboxClientInit) {
-    this.#link = link
-    this.#clock = clock
-    this.#random = random
-    this.#logger = logger
-    this.#timeoutMs = timeoutMs
+  constructor(init: MailboxClientInit) {
+    this.#link = init.link
+    this.#clock = init.clock
+    this.#random = init.random
+    this.#calls = new MailboxCalls(init)
   }
 
   get server(): Uint8Array {
@@ -176,14 +153,14 @@ class Client implements MailboxClient {
   }
 
   async hello(): Promise<ServerHello> {
-    const { policy, storeId, time } = await this.#greet()
+    const { policy, storeId, time } = await this.#calls.greet()
     return { policy, storeId, time }
   }
 
   async claim({ kind, writer, reader, until }: ClaimInput): Promise<ClaimResult> {
     const address = mailboxAddress(kind, writer.public, reader.public)
-    const answer = await this.#withChallenge(wire.VERB.claim, async ({ policy, challenge }) => {
-      if (policy.claimBits > limits.MAX_PAID_BITS) return undefined
+    const answer = await this.#calls.withChallenge(wire.VERB.claim, async ({ policy, challenge }) => {
+      if (policy.claimBits > MAX_PAID_BITS) return undefined
       const nonce = await this.#mint(wire.claimPostageSubject(challenge, address), policy.claimBits)
       const args = encode(wire.claimArgs, { kind, writer: writer.public, reader: reader.public, until, nonce })
       return this.#signed(wire.VERB.claim, challenge, args, args, reader.seed)
@@ -193,7 +170,7 @@ class Client implements MailboxClient {
 
   async put({ address, writerSeed, copy, expires, reader }: PutInput): Promise<PutResult> {
     const cid = wire.copyId(copy)
-    const answer = await this.#withChallenge(wire.VERB.put, ({ challenge }) =>
+    const answer = await this.#calls.withChallenge(wire.VERB.put, ({ challenge }) =>
       this.#signed(
         wire.VERB.put,
         challenge,
@@ -250,7 +227,7 @@ class Client implements MailboxClient {
   }
 
   async pull(): Promise<ReadResult> {
-    const answer = await this.#call(wire.VERB.pull, NOTHING, undefined)
+    const answer = await this.#calls.call(wire.VERB.pull, NOTHING)
     return refusal(answer) ?? readResult(answer, this.#subscribed)
   }
 
@@ -275,8 +252,8 @@ class Client implements MailboxClient {
   }): Promise<{ status: 'placed'; slot: number } | Refusal> {
     const { address, writerSeed, leg, expires } = input
     const cid = wire.copyId(leg)
-    const answer = await this.#withChallenge(wire.VERB.request, async ({ policy, challenge }) => {
-      if (policy.claimBits > limits.MAX_PAID_BITS) return undefined
+    const answer = await this.#calls.withChallenge(wire.VERB.request, async ({ policy, challenge }) => {
+      if (policy.claimBits > MAX_PAID_BITS) return undefined
       const nonce = await this.#mint(wire.claimPostageSubject(challenge, concat(address, cid)), policy.claimBits)
       return this.#signed(
         wire.VERB.request,
@@ -290,13 +267,13 @@ class Client implements MailboxClient {
   }
 
   async getRecord(key: Uint8Array): Promise<RecordResult> {
-    return recordResult(this.server, await this.#call(wire.VERB.record, encode(wire.recordArgs, { key })), key)
+    return recordResult(this.server, await this.#calls.call(wire.VERB.record, encode(wire.recordArgs, { key })), key)
   }
 
   async putRecord({ key, record }: { key: Uint8Array; record: Uint8Array }): Promise<RecordResult> {
     const subject = concat(key, sha256(record))
-    const answer = await this.#withChallenge(wire.VERB.record, async ({ policy, challenge }) => {
-      if (policy.claimBits > limits.MAX_PAID_BITS) return undefined
+    const answer = await this.#calls.withChallenge(wire.VERB.record, async ({ policy, challenge }) => {
+      if (policy.claimBits > MAX_PAID_BITS) return undefined
       const nonce = await this.#mint(wire.claimPostageSubject(challenge, subject), policy.claimBits)
       return encode(wire.recordArgs, { key, record, nonce, challenge })
     })
@@ -307,62 +284,13 @@ class Client implements MailboxClient {
     this.#link.close()
   }
 
-  // ---- one call ----
-
-  async #call(verb: wire.Verb, args: Uint8Array, timeoutMs: number | undefined = this.#timeoutMs) {
-    const frame = encode(wire.request, { verb, args })
-    const waits = verb === wire.VERB.pull
-    return decode(wire.answer, await this.#link.call(frame, waits ? undefined : timeoutMs), limits.MAX_FRAME_BYTES)
-  }
-
-  /** Calls with what `build` makes of the current challenge and price, once more when the server has newer ones. */
-  async #withChallenge(
-    verb: wire.Verb,
-    build: (session: Session) => Uint8Array | undefined | Promise<Uint8Array | undefined>,
-  ): Promise<wire.Answer> {
-    let session = await this.#fresh()
-    for (let attempt = 0; ; attempt++) {
-      const args = await build(session)
-      if (args === undefined) return { status: wire.STATUS.price, body: NOTHING }
-      const answer = await this.#call(verb, args)
-      const stale = answer.status === wire.STATUS.challenge || answer.status === wire.STATUS.price
-      if (!stale || attempt > 0) return answer
-      this.#logger.debug('mailbox client: challenge or price is old', { verb })
-      // Pipelined commands fail together: one HELLO serves them all.
-      session = this.#session === session ? await this.#greet() : await this.#fresh()
-    }
-  }
-
-  async #fresh(): Promise<Session> {
-    const session = this.#session
-    if (session && this.#clock.now() - session.at < limits.CHALLENGE_RENEW_SECONDS * 1000) return session
-    return this.#greet()
-  }
-
-  #greet(): Promise<Session> {
-    this.#greeting ??= this.#sayHello().finally(() => {
-      this.#greeting = undefined
-    })
-    return this.#greeting
-  }
-
-  async #sayHello(): Promise<Session> {
-    const at = this.#clock.now()
-    const answer = await this.#call(wire.VERB.hello, encode(wire.helloArgs, { version: limits.PROTOCOL_VERSION }))
-    if (answer.status !== wire.STATUS.ok) nonsense(`hello was answered with status ${answer.status}`)
-    const said = readBody(wire.helloAnswer, answer)
-    const policy = readPolicy(this.server, said)
-    this.#session = { policy, storeId: said.storeId, time: said.time, challenge: said.challenge, at }
-    return this.#session
-  }
-
   #signed(verb: wire.Verb, challenge: Uint8Array, args: Uint8Array, covered: Uint8Array, seed: Uint8Array): Uint8Array {
     const signature = sign(seed, 'command', wire.signedCommand(verb, this.server, challenge, covered))
     return encode(wire.signedArgs, { args, challenge, signature })
   }
 
   async #byReader(verb: wire.Verb, args: Uint8Array, readerSeed: Uint8Array): Promise<{ status: 'ok' } | Refusal> {
-    const answer = await this.#withChallenge(verb, ({ challenge }) =>
+    const answer = await this.#calls.withChallenge(verb, ({ challenge }) =>
       this.#signed(verb, challenge, args, args, readerSeed),
     )
     return refusal(answer) ?? { status: 'ok' }
@@ -385,13 +313,13 @@ class Client implements MailboxClient {
         challenge,
         remove,
       })
-    if (entries.every(({ readerSeed }) => readerSeed === undefined)) return this.#call(verb, args(undefined))
-    return this.#withChallenge(verb, ({ challenge }) => args(challenge))
+    if (entries.every(({ readerSeed }) => readerSeed === undefined)) return this.#calls.call(verb, args(undefined))
+    return this.#calls.withChallenge(verb, ({ challenge }) => args(challenge))
   }
 
   #askStat(address: Uint8Array, cids: Uint8Array[], readerSeed: Uint8Array | undefined): Promise<wire.Answer> {
-    if (readerSeed === undefined) return this.#call(wire.VERB.stat, encode(wire.statArgs, { address, cids }))
-    return this.#withChallenge(wire.VERB.stat, ({ challenge }) => {
+    if (readerSeed === undefined) return this.#calls.call(wire.VERB.stat, encode(wire.statArgs, { address, cids }))
+    return this.#calls.withChallenge(wire.VERB.stat, ({ challenge }) => {
       const covered = encode(wire.statSigned, { address, cids })
       const signature = sign(readerSeed, 'command', wire.signedCommand(wire.VERB.stat, this.server, challenge, covered))
       return encode(wire.statArgs, { address, cids, challenge, signature })
