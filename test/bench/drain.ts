@@ -49,9 +49,10 @@ export async function benchDrain(bench: Bench): Promise<Group> {
   await reader.start('--profile', 'light')
   const senders = await startFriends(nodes, relays, reader, friends)
   await reader.stop()
-  const addresses = await ageMailboxes(relays)
 
   const few = await drain(bench, relays, reader, senders, bench.amount(40, 2))
+  // every mailbox is claimed at every relay since then
+  const addresses = await ageMailboxes(relays)
   await leaveMail(relays, senders, bench.amount(400, 8))
   const read = await readBare(relays[0]!, addresses)
   const many = await drain(bench, relays, reader, senders, 0, read.copies)
