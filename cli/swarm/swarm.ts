@@ -1,6 +1,6 @@
 /**
- * A swarm: real processes on loopback that become friends and live through a schedule, with the fault proxy between them.
- * It watches from outside, through sockets and event logs, and gives what it recorded to metrics.ts.
+ * A swarm: real processes on loopback that become friends, with the fault proxy between them. It watches from outside, through
+ * sockets and event logs. How it lives through a schedule is swarm-run.ts; what was recorded goes to metrics.ts.
  */
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { enableCompileCache } from 'node:module'
@@ -13,11 +13,12 @@ import { InternalError, KithError, NetworkError, UsageError } from '../../node/e
 import { EventMemory } from './event-memory.ts'
 import { FaultProxy } from './fault-proxy.ts'
 import { Loopback } from './loopback.ts'
-import type { Recording, SentMessage, Strike } from './metrics.ts'
+import type { Recording } from './metrics.ts'
 import { DIRECTORY_PREFIX, placeFile } from './running-swarm.ts'
 import type { RateName, SwarmOptions } from './options.ts'
 import type { Fault, Name, Schedule } from './schedule.ts'
 import { SwarmProcess, swarmEnvironment } from './swarm-process.ts'
+import { SwarmRun } from './swarm-run.ts'
 import { Waiting } from './waiting.ts'
 
 const CODE_CACHE = process.env.NODE_COMPILE_CACHE || join(envPaths('kith', { suffix: '' }).cache, 'code')
@@ -26,9 +27,6 @@ const PASSPHRASE = 'the passphrase of a swarm'
 const STARTS_AT_ONCE = Math.max(2, availableParallelism())
 const FRIENDS_TIMEOUT_MS = 300_000
 const SAMPLE_MS = 2000
-const PAGE = 200
-/** Until a message that was not taken is offered again. */
-const HELD_MS = 200
 
 export interface SwarmInit {
   schedule: Schedule
@@ -69,16 +67,10 @@ export class Swarm {
   readonly #processes = new Map<Name, SwarmProcess>()
   readonly #memory = new EventMemory()
   readonly #waiting = new Waiting()
-  readonly #messages: SentMessage[] = []
-  readonly #strikes: Strike[] = []
-  readonly #accepted = new Set<string>()
-  readonly #gone = new Set<Name>()
-  /** Messages that had to wait, because so many waited for the friend. */
-  readonly #held = new Set<SentMessage>()
   #isClosed = false
-  readonly #seconds = { start: 0, friends: 0, settle: 0 }
-  #phase: Progress['phase'] = 'start'
-  #zero = 0
+  readonly #seconds = { start: 0, friends: 0 }
+  #phase: 'start' | 'friends' = 'start'
+  #run: SwarmRun | undefined
   #sampler: NodeJS.Timeout | undefined
 
   private constructor(init: SwarmInit, directory: string, loopback: Loopback) {
@@ -109,16 +101,16 @@ export class Swarm {
   }
 
   get progress(): Progress {
-    const now = this.#now()
+    const run = this.#run
     return {
-      phase: this.#phase,
-      elapsed: this.#zero === 0 ? 0 : now,
+      phase: run?.phase ?? this.#phase,
+      elapsed: run?.now() ?? 0,
       up: [...this.#processes.values()].filter(({ isUp }) => isUp).length,
       processes: this.#processes.size,
-      accepted: this.#accepted.size,
+      accepted: run?.accepted ?? 0,
       arrived: this.#memory.arrived.size,
       acknowledged: this.#memory.acknowledged.size,
-      active: this.#strikes.filter(({ ended }) => ended === undefined).map(({ fault }) => fault),
+      active: run?.active ?? [],
     }
   }
 
@@ -163,20 +155,26 @@ export class Swarm {
    * @throws KithError `NODE_DIED` when a process ends that nobody ended, `INTERRUPTED`
    */
   async run(): Promise<Recording> {
-    const { messages, faults } = this.#init.schedule
-    this.#phase = 'run'
-    this.#zero = Date.now()
-    // in the order of their plan, whatever becomes of each
-    this.#messages.push(
-      ...messages.map(({ at, ...rest }): SentMessage => ({ ...rest, plannedAt: at, outcome: 'unsent' })),
-    )
-    // a conversation that has to wait holds up no other one
-    const conversations = Map.groupBy(this.#messages, ({ from, to }) => `${from} ${to}`)
-    const writers = [...conversations.values()].map((conversation) => this.#write(conversation))
-    await this.#waiting.unlessFailed(Promise.all([...writers, ...faults.map((fault) => this.#strike(fault))]))
-    await this.#settle()
+    const { schedule, settle } = this.#init
+    const run = new SwarmRun({
+      schedule,
+      settle,
+      process: (name) => this.#process(name),
+      stop: (name, signal) => this.stop(name, signal),
+      start: (name) => this.start(name),
+      proxy: this.#proxy,
+      memory: this.#memory,
+      waiting: this.#waiting,
+    })
+    this.#run = run
+    await run.live()
     await Promise.all([...this.#processes.values()].map((each) => each.sample()))
-    return await this.#record()
+    return {
+      ...(await run.record()),
+      usage: Object.fromEntries([...this.#processes].map(([name, { usage }]) => [name, usage])),
+      seconds: { ...this.#seconds, settle: run.settleSeconds },
+      links: this.#proxy.counts,
+    }
   }
 
   /** Ends every process and gives everything back; may be called at any time, and again. */
@@ -258,7 +256,7 @@ export class Swarm {
       environment: swarmEnvironment(this.directory, CODE_CACHE),
       onDeath: (error) => this.#waiting.fail(error),
       onEvent: (event) => {
-        this.#memory.hear(name, event, this.#zero)
+        this.#memory.hear(name, event, this.#run?.began ?? 0)
         this.#waiting.tell()
       },
     })
@@ -298,125 +296,10 @@ export class Swarm {
     if (all !== true) throw new NetworkError('NO_FRIENDS', `${missing()!.join(' and ')} did not become friends`)
   }
 
-  // ---- the run ----
-
-  async #write(messages: readonly SentMessage[]): Promise<void> {
-    for (const message of messages) {
-      await this.#sleepUntil(message.plannedAt)
-      const author = this.#process(message.from)
-      do {
-        // what should be written while its author is away is written when the author is back
-        const isUp = await this.#waiting.until(() =>
-          author.isUp ? true : this.#gone.has(message.from) ? false : undefined,
-        )
-        if (isUp !== true) return
-      } while (!(await this.#send(author, message)))
-    }
-  }
-
-  /** @returns whether that was that; false when so much waits for the friend that nothing more is taken now */
-  async #send(author: SwarmProcess, message: SentMessage): Promise<boolean> {
-    message.sentAt = this.#now()
-    try {
-      const { messageId } = await author.call('message.send', { who: message.to, text: message.text })
-      message.outcome = 'accepted'
-      message.messageId = messageId
-      this.#accepted.add(messageId)
-    } catch (error) {
-      if (!(error instanceof KithError)) throw error
-      if (error.code === 'TOO_MANY' && !this.#gone.has(message.to)) {
-        this.#held.add(message)
-        await this.#waiting.until(() => undefined, HELD_MS)
-        return false
-      }
-      message.outcome = error.code === 'NODE_GONE' ? 'unanswered' : 'refused'
-      message.code = error.code
-    }
-    return true
-  }
-
-  async #strike(fault: Fault): Promise<void> {
-    await this.#sleepUntil(fault.at)
-    const strike: Strike = { fault, began: this.#now() }
-    this.#strikes.push(strike)
-    if (fault.groups !== undefined || fault.rate !== undefined) this.#proxy.strike(fault, fault)
-    if (fault.who !== undefined) {
-      if (fault.until === undefined) this.#gone.add(fault.who)
-      await this.stop(fault.who, fault.signal!)
-    }
-    if (fault.until === undefined) return
-    await this.#sleepUntil(fault.until)
-    strike.ended = this.#now()
-    this.heal(fault)
-    if (fault.who !== undefined) await this.start(fault.who)
-  }
-
-  /** Faults are over: waits until everything that can arrive has arrived and its author knows it. */
-  async #settle(): Promise<void> {
-    this.#phase = 'settle'
-    const begun = this.#now()
-    const expected = this.#messages.filter(
-      ({ outcome, from, to }) => outcome === 'accepted' && !this.#gone.has(from) && !this.#gone.has(to),
-    )
-    const { arrived, acknowledged } = this.#memory
-    let done = 0
-    // each is looked at until it is done, and not again: this is asked at every event
-    const isDone = (): true | undefined => {
-      while (done < expected.length && arrived.has(expected[done]!.messageId!)) {
-        if (!acknowledged.has(expected[done]!.messageId!)) return undefined
-        done += 1
-      }
-      return done === expected.length || undefined
-    }
-    await this.#waiting.until(isDone, this.#init.settle)
-    this.#seconds.settle = (this.#now() - begun) / 1000
-    this.#phase = 'done'
-  }
-
-  async #record(): Promise<Recording> {
-    const histories: Recording['histories'] = {}
-    const alive = this.#init.schedule.nodes.filter((name) => !this.#gone.has(name))
-    for (const name of alive) {
-      await this.#process(name).catchUp()
-      histories[name] = {}
-      for (const friend of this.#memory.friends.get(name)!) histories[name][friend] = await this.#history(name, friend)
-    }
-    return {
-      messages: this.#messages,
-      logs: Object.fromEntries(this.#memory.logs),
-      histories,
-      strikes: this.#strikes,
-      relaysOf: this.#init.schedule.relaysOf,
-      usage: Object.fromEntries([...this.#processes].map(([name, { usage }]) => [name, usage])),
-      seconds: this.#seconds,
-      held: this.#held.size,
-      links: this.#proxy.counts,
-    }
-  }
-
-  async #history(name: Name, friend: Name): Promise<string[]> {
-    const ids: string[] = []
-    for (;;) {
-      const before = ids[0] === undefined ? {} : { before: ids[0] }
-      const { messages, more } = await this.call(name, 'history.list', { who: friend, limit: PAGE, ...before })
-      ids.unshift(...messages.map(({ messageId }) => messageId))
-      if (!more || messages.length === 0) return ids
-    }
-  }
-
   #process(name: Name): SwarmProcess {
     const found = this.#processes.get(name)
     if (found === undefined) throw new UsageError('USAGE', `no node ${JSON.stringify(name)} in this swarm`)
     return found
-  }
-
-  #now(): number {
-    return Date.now() - this.#zero
-  }
-
-  async #sleepUntil(at: number): Promise<void> {
-    const rest = at - this.#now()
-    if (rest > 0) await this.#waiting.until(() => undefined, rest)
   }
 }
 
