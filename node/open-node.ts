@@ -12,7 +12,7 @@ import { NetworkError } from './errors.ts'
 import { wordsOf } from './identity/phrase.ts'
 import { idToText } from './identity/root.ts'
 import { createLogger, openLogFile } from './logger.ts'
-import { createLibp2pNetwork } from './network/libp2p-network.ts'
+import { createLibp2pNetwork, type Libp2pNetwork } from './network/libp2p-network.ts'
 import { KithNode } from './node.ts'
 import { type Ports, type RowKey, type Store, TABLE } from './ports.ts'
 import { KithRelay } from './relay.ts'
@@ -95,18 +95,7 @@ async function openNode(options: OpenNodeOptions): Promise<RunningNode> {
   try {
     const logger = createLogger({ level: config.logLevel, sink: log })
     const seed = await transportSeed(opened.store, role)
-    const network = createLibp2pNetwork({
-      privateKeySeed: seed,
-      listen: config.listen,
-      announce: config.announce,
-      // a relay is also a way into the network
-      bootstrap: [...new Set([...config.bootstrap, ...config.relays])],
-      network: config.network,
-      role,
-      store: opened.store,
-      logger,
-      componentLogger: logger,
-    })
+    const network = openNetwork(options, seed, opened.store, logger)
     const ports: Ports = { clock: systemClock, random: systemRandom, store: opened.store, network, logger }
     const node =
       role === 'relay' ? await openRelay(ports, seed, config, opened) : await openPerson(ports, seed, config, opened)
@@ -115,9 +104,7 @@ async function openNode(options: OpenNodeOptions): Promise<RunningNode> {
       await startOrStop(node)
       if (config.listen.length > 0 && network.addresses().length === 0) {
         await node.stop()
-        throw new NetworkError('CANNOT_LISTEN', `cannot listen on ${config.listen.join(', ')}`, {
-          hint: 'another process may hold the port, or this machine may not have the address',
-        })
+        throw cannotListen(config.listen)
       }
     }
     return {
@@ -142,6 +129,32 @@ async function openNode(options: OpenNodeOptions): Promise<RunningNode> {
     await release()
     throw error
   }
+}
+
+function openNetwork(
+  { config, role }: OpenNodeOptions,
+  seed: Uint8Array,
+  store: Store,
+  logger: ReturnType<typeof createLogger>,
+): Libp2pNetwork {
+  return createLibp2pNetwork({
+    privateKeySeed: seed,
+    listen: config.listen,
+    announce: config.announce,
+    // a relay is also a way into the network
+    bootstrap: [...new Set([...config.bootstrap, ...config.relays])],
+    network: config.network,
+    role,
+    store,
+    logger,
+    componentLogger: logger,
+  })
+}
+
+function cannotListen(addresses: readonly string[]): NetworkError {
+  return new NetworkError('CANNOT_LISTEN', `cannot listen on ${addresses.join(', ')}`, {
+    hint: 'another process may hold the port, or this machine may not have the address',
+  })
 }
 
 /** Addresses that were to be announced and are told to nobody. */

@@ -5,7 +5,7 @@
  */
 import { TopicValidatorResult } from '@chainsafe/libp2p-gossipsub'
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
-import type { ComponentLogger, Connection, Libp2p } from '@libp2p/interface'
+import type { ComponentLogger, Libp2p } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { createLibp2p } from 'libp2p'
 import { concat } from '../crypto/bytes.ts'
@@ -15,17 +15,16 @@ import { ENVELOPE_BYTES } from '../limits.ts'
 import type { Admission, Inbound, Link, Logger, Network, Store } from '../ports.ts'
 import { BootstrapDialler } from './bootstrap-dialler.ts'
 import { DhtWatchdog, routingTableSize } from './dht-watchdog.ts'
-import { dialFailure } from './dial-failure.ts'
 import { GuardedDatastore } from './guarded-datastore.ts'
 import { MailboxHost } from './mailbox-host.ts'
-import { MailboxLink } from './mailbox-link.ts'
+import { OpenedLinks } from './opened-links.ts'
 import { collectValues, putEverywhere } from './record-query.ts'
 import { checkRecord, isGoodRecord, isRecordKey, recordSelectors, recordValidators } from './record-rules.ts'
 import { parseServerAddress } from './server-address.ts'
 import {
-  KEEP_ALIVE_TAG,
   MAIL_TOPICS,
   MAILBOX_PROTOCOL,
+  MAX_LINKS_PER_CONNECTION,
   type NetworkKind,
   type NetworkRole,
   type StackServices,
@@ -33,10 +32,6 @@ import {
 } from './stack-options.ts'
 import { StoreDatastore } from './store-datastore.ts'
 
-/** A link is open, or refused, by then. */
-const CONNECT_TIMEOUT_MS = 10_000
-/** Mailbox streams that one connection may hold open. */
-const MAX_LINKS_PER_CONNECTION = 8
 const SWEEP_PERIOD_MS = 6 * 60 * 60 * 1000
 const MAX_ENVELOPE_BYTES = Math.max(...ENVELOPE_BYTES)
 const KEPT_RECORDS = {
@@ -80,6 +75,7 @@ interface Running {
   records: GuardedDatastore
   disk: StoreDatastore
   host: MailboxHost
+  links: OpenedLinks
   watchdog: DhtWatchdog
   bootstrap: BootstrapDialler
   sweep: NodeJS.Timeout
@@ -101,7 +97,6 @@ class Libp2pAssembly implements Libp2pNetwork {
   readonly #peerIdText: string
   readonly #allTopics: readonly string[]
   #readTopics = new Set<string>()
-  readonly #links = new Set<MailboxLink>()
   #running: Running | undefined
   /** Starts and stops, one after another. */
   #lifecycle: Promise<unknown> = Promise.resolve()
@@ -159,16 +154,18 @@ class Libp2pAssembly implements Libp2pNetwork {
     const sweep = (): void => {
       records.sweep().catch((error: unknown) => logger.warn('expired records were not swept', { error }))
     }
+    const stopped = new AbortController()
     this.#running = {
       libp2p,
       inbound,
       records,
       disk,
       host,
+      links: new OpenedLinks({ libp2p, bootstrap: this.#init.bootstrap, stopped: stopped.signal }),
       watchdog: new DhtWatchdog(libp2p, libp2p.services.dht),
       bootstrap: new BootstrapDialler(libp2p, this.#init.bootstrap, logger),
       sweep: setInterval(sweep, SWEEP_PERIOD_MS),
-      stopped: new AbortController(),
+      stopped,
     }
   }
 
@@ -207,7 +204,7 @@ class Libp2pAssembly implements Libp2pNetwork {
     clearInterval(running.sweep)
     running.watchdog.stop()
     running.bootstrap.stop()
-    for (const link of this.#links) link.close()
+    running.links.close()
     running.host.close()
     await running.libp2p.stop()
     await running.disk.close()
@@ -250,58 +247,10 @@ class Libp2pAssembly implements Libp2pNetwork {
   }
 
   async connect(server: string): Promise<Link> {
-    const { address, peerId } = parseServerAddress(server)
-    const running = this.#running
-    if (running === undefined) throw new NetworkError('UNREACHABLE', 'this node is not on the network')
-    const attempt = new AbortController()
-    let isLate = false
-    const timeout = setTimeout(() => {
-      isLate = true
-      attempt.abort()
-    }, CONNECT_TIMEOUT_MS)
-    const abort = (): void => attempt.abort()
-    running.stopped.signal.addEventListener('abort', abort)
-    let connection: Connection | undefined
-    try {
-      connection = await running.libp2p.dial(address, { signal: attempt.signal })
-      const stream = await connection.newStream(MAILBOX_PROTOCOL, {
-        signal: attempt.signal,
-        runOnLimitedConnection: true,
-        maxOutboundStreams: MAX_LINKS_PER_CONNECTION,
-      })
-      const link = new MailboxLink(stream, peerId.toMultihash().bytes)
-      this.#keep(running, link, peerId)
-      return link
-    } catch (error) {
-      if (!isLate) throw new NetworkError('UNREACHABLE', dialFailure(error), { cause: error })
-      // A connection that negotiates nothing is dead, and the next attempt would be given it again.
-      connection?.abort(new Error('no stream could be opened'))
-      throw new NetworkError('TIMED_OUT', `not reached within ${CONNECT_TIMEOUT_MS / 1000} s`, { cause: error })
-    } finally {
-      clearTimeout(timeout)
-      running.stopped.signal.removeEventListener('abort', abort)
-    }
-  }
-
-  /** While there is a link the connection is spared when others are pruned. */
-  #keep({ libp2p, stopped }: Running, link: MailboxLink, peerId: Connection['remotePeer']): void {
-    const tag = (value: { value: number } | undefined): void => {
-      if (stopped.signal.aborted) return
-      // Best effort: a peer that was dropped from the peer store meanwhile needs no tag.
-      libp2p.peerStore.merge(peerId, { tags: { [KEEP_ALIVE_TAG]: value } }).catch(() => undefined)
-    }
-    this.#links.add(link)
-    tag({ value: 100 })
-    link.onClose(() => {
-      this.#links.delete(link)
-      const id = peerId.toMultihash().bytes
-      const isLast = ![...this.#links].some((other) => Buffer.compare(other.peerId, id) === 0)
-      if (isLast && !this.#isBootstrap(id)) tag(undefined)
-    })
-  }
-
-  #isBootstrap(id: Uint8Array): boolean {
-    return this.#init.bootstrap.some((address) => Buffer.compare(this.serverId(address), id) === 0)
+    // what is no address is told before anything else
+    parseServerAddress(server)
+    if (this.#running === undefined) throw new NetworkError('UNREACHABLE', 'this node is not on the network')
+    return await this.#running.links.open(server)
   }
 
   // ---- gossip ----

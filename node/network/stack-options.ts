@@ -31,6 +31,8 @@ import { sha256 } from '../crypto/hash.ts'
 /** Not the public DHT's: strangers to Kith neither fill our tables nor are asked for our records (2). */
 export const DHT_PROTOCOL = '/kith/kad/1.0.0'
 export const MAILBOX_PROTOCOL = '/kith/mailbox/1.0.0'
+/** Mailbox streams that one connection may hold open. */
+export const MAX_LINKS_PER_CONNECTION = 8
 
 /** Bits of a recipient's hash that choose the topic (5). */
 const BUCKET_BITS = 2

@@ -100,8 +100,7 @@ export function deriveStoreKeys(masterKey: Uint8Array): StoreKeys {
  */
 export function createRowStore(level: ByteLevel, keys: StoreKeys, random: Random): RowStore {
   const commits = new GroupCommit(level)
-  const damagedKeys = new Set<string>()
-  const damagedTables = new Map<Table, number>()
+  const damaged = new DamagedRows()
   let closing: Promise<void> | undefined
 
   function checkOpen(): void {
@@ -113,13 +112,8 @@ export function createRowStore(level: ByteLevel, keys: StoreKeys, random: Random
     try {
       return openRow(keys, place, value)
     } catch (error) {
-      const table = place[0] as Table
-      if (!EXPENDABLE.has(table)) throw error
-      const name = toHex(place)
-      if (!damagedKeys.has(name) && damagedKeys.size < MAX_DAMAGED) {
-        damagedKeys.add(name)
-        damagedTables.set(table, (damagedTables.get(table) ?? 0) + 1)
-      }
+      if (!EXPENDABLE.has(place[0] as Table)) throw error
+      damaged.note(place)
       return undefined
     }
   }
@@ -162,28 +156,47 @@ export function createRowStore(level: ByteLevel, keys: StoreKeys, random: Random
       await commits.write(changes.map((change) => toOperation(keys, random, change)))
     },
     blind: (bytes) => hmacSha256(keys.index, BLIND_DOMAIN, bytes).slice(0, BLIND_BYTES),
-    async *examine() {
-      for (let from: Uint8Array = Uint8Array.of(0); ; ) {
-        const range = { gte: from, lt: Uint8Array.of(255), limit: EXAMINED_AT_ONCE, reverse: false }
-        const found = await level.iterator(range).all().catch(fail)
-        for (const [key, value] of found) {
-          const place = new Uint8Array(key)
-          yield { place, isSound: isSound(keys, place, value) }
-          from = concat(place, u8(0))
-        }
-        if (found.length < EXAMINED_AT_ONCE) return
-      }
-    },
+    examine: () => examineRows(level, keys),
     async discard(places) {
       await commits.write(places.map((key) => ({ type: 'del', key })))
     },
-    damaged: () => damagedTables,
+    damaged: () => damaged.tables,
     failure: () => commits.failure,
     failed: commits.failed,
     close() {
       closing ??= commits.idle().then(() => level.close().catch(fail))
       return closing
     },
+  }
+}
+
+/** Rows that could not be opened and are expendable: each counted once. */
+class DamagedRows {
+  readonly tables = new Map<Table, number>()
+  readonly #places = new Set<string>()
+
+  note(place: Uint8Array): void {
+    const name = toHex(place)
+    if (this.#places.has(name) || this.#places.size >= MAX_DAMAGED) return
+    this.#places.add(name)
+    const table = place[0] as Table
+    this.tables.set(table, (this.tables.get(table) ?? 0) + 1)
+  }
+}
+
+async function* examineRows(
+  level: ByteLevel,
+  keys: StoreKeys,
+): AsyncGenerator<{ place: Uint8Array; isSound: boolean }> {
+  for (let from: Uint8Array = Uint8Array.of(0); ; ) {
+    const range = { gte: from, lt: Uint8Array.of(255), limit: EXAMINED_AT_ONCE, reverse: false }
+    const found = await level.iterator(range).all().catch(fail)
+    for (const [key, value] of found) {
+      const place = new Uint8Array(key)
+      yield { place, isSound: isSound(keys, place, value) }
+      from = concat(place, u8(0))
+    }
+    if (found.length < EXAMINED_AT_ONCE) return
   }
 }
 
