@@ -1,5 +1,5 @@
 /**
- * What a running node offers to its faces. `node.ts` implements it; the API's method table calls it and renders times
+ * What a running node offers to its faces. `person/` implements it; the API's method table calls it and renders times
  * as ISO 8601. Times here are milliseconds since 1970. `who` is a petname, an ID or an unambiguous prefix of one.
  * Errors: UsageError `UNKNOWN_FRIEND`, `AMBIGUOUS`, `NOT_A_FRIEND`, `WRONG_STATE`, `TOO_LONG`, `TOO_MANY`, `BAD_INVITE`,
  * `INVITE_EXPIRED`, `INVITE_NEEDED`, `NOT_TRUSTED`, `UNKNOWN_MESSAGE`, `NO_RELAY`,

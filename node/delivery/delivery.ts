@@ -6,35 +6,18 @@
  * In: envelope (by gossip or in a copy) -> session on a copy -> one batch {session, seen, receipt due, the handler's rows,
  * event} -> acknowledgement to the relay, then the receipt to the friend.
  *
- * The one face of this folder towards those above: it joins the parts, and opens, moves and ends channels.
+ * The one face of this folder towards those above: it joins the pieces, each of which has a file (ARCHITECTURE, inside delivery).
  */
-import { toHex } from '../crypto/bytes.ts'
 import * as limits from '../limits.ts'
-import { TABLE } from '../ports.ts'
-import type { SessionState } from '../session/session-state.ts'
 import type { Envelope } from '../wire/envelope.ts'
 import { Auditor } from './auditor.ts'
-import {
-  BEHIND,
-  type Channel,
-  deleteChannel,
-  deleteLane,
-  isBehind,
-  type LaneSecrets,
-  laneOrder,
-  loadChannel,
-  newChannel,
-  newLane,
-  putChannel,
-  putLane,
-  setBehind,
-} from './channel.ts'
+import { BEHIND, type Channel, isBehind, loadChannel, setBehind } from './channel.ts'
+import { ChannelChanges, type ChannelOpening, type Places } from './channel-changes.ts'
 import { ChannelMailboxes } from './channel-mailboxes.ts'
 import { Channels } from './channels.ts'
 import type { DeliveryInit, Draft } from './contract.ts'
 import { DeliveryStatus } from './delivery-status.ts'
 import { DirectDelivery } from './direct-delivery.ts'
-import type { Reach } from './direct-links.ts'
 import { Dispatch } from './dispatch.ts'
 import { HourlySweep } from './hourly-sweep.ts'
 import { Inbox } from './inbox.ts'
@@ -54,7 +37,6 @@ export class Delivery {
   readonly #init: DeliveryInit
   readonly #channels: Channels
   readonly #receipts: ReceiptCount
-  readonly #progress: OutboxProgress
   readonly #direct: DirectDelivery
   readonly #dispatch: Dispatch
   readonly #outgoing: OutgoingMail
@@ -63,15 +45,15 @@ export class Delivery {
   readonly #replacement: MailboxReplacement
   readonly #incoming: IncomingMail
   readonly #presence: Presence
+  readonly #changes: ChannelChanges
   readonly #auditor: Auditor
   readonly #sweep: HourlySweep
   readonly status: DeliveryStatus
 
   constructor(init: DeliveryInit) {
-    this.#init = init
+    const { courier, clock } = init
     const channels = new Channels(init)
     const receipts = new ReceiptCount(init)
-    const sealer = new Sealer(init)
     const progress = new OutboxProgress({
       ...init,
       channels,
@@ -80,61 +62,63 @@ export class Delivery {
     })
     const waiting = new WaitingMail({ ...init, progress })
     const direct = new DirectDelivery({
-      courier: init.courier,
-      clock: init.clock,
+      courier,
+      clock,
       isConnected: init.direct.isConnected,
       waiting,
       progress,
       onReleased: (channel, number) => this.#dispatch.goOtherWays(channel, number),
     })
-    const dispatch = new Dispatch({ ...init, channels, direct, progress })
-    const outgoing = new OutgoingMail({ ...init, channels, sealer, dispatch })
+    const ways = { ...init, channels, receipts, progress, waiting, direct }
+    const dispatch = new Dispatch(ways)
+    const outgoing = new OutgoingMail({ ...ways, sealer: new Sealer(init), dispatch })
     const mailboxes = new ChannelMailboxes({
-      ...init,
-      direct,
-      waiting,
-      progress,
+      ...ways,
       receive: async (channel, box, mail) => await this.#incoming.copies(channel, box, mail),
     })
-    const inbox = new Inbox(init, {
-      acknowledged: (tx, channel, ids) => progress.acknowledged(tx, channel, ids),
-      mailboxes: (tx, channel, after) => mailboxes.change(tx, channel, after),
-      heard: (channel) => this.#heard(channel),
-      confirmed: (channel) => outgoing.sealWaiting(channel),
-      receiptDue: (channel) => this.#receiptsToFriends.schedule(channel),
-    })
-    const replacement = new MailboxReplacement({ ...init, channels, mailboxes, outgoing })
+    const pieces = { ...ways, dispatch, outgoing, mailboxes }
+    const replacement = new MailboxReplacement(pieces)
+    const receiptsToFriends = new ReceiptsToFriends(pieces)
+    const presence = new Presence(pieces)
+    const inbox = this.#makeInbox(init, progress)
     const standingChanged = (server: Uint8Array): void => this.#standingChanged(server)
+    const { serverOf } = init.direct
+    this.#init = init
     this.#channels = channels
     this.#receipts = receipts
-    this.#progress = progress
     this.#direct = direct
     this.#dispatch = dispatch
     this.#outgoing = outgoing
     this.#mailboxes = mailboxes
     this.#replacement = replacement
-    this.#receiptsToFriends = new ReceiptsToFriends({ ...init, channels, outgoing })
-    this.#incoming = new IncomingMail({ ...init, channels, inbox, mailboxes })
-    this.#presence = new Presence({ ...init, channels })
-    this.#auditor = new Auditor({
+    this.#receiptsToFriends = receiptsToFriends
+    this.#presence = presence
+    this.#incoming = new IncomingMail({ ...pieces, inbox })
+    this.#changes = new ChannelChanges({ ...pieces, replacement, receiptsToFriends, presence, serverOf })
+    this.#auditor = this.#makeAuditor(init, progress)
+    this.#sweep = new HourlySweep({ ...pieces, inbox, replacement, standingChanged })
+    this.status = new DeliveryStatus({ ...pieces, presence })
+  }
+
+  #makeInbox(init: DeliveryInit, progress: OutboxProgress): Inbox {
+    return new Inbox(init, {
+      acknowledged: (tx, channel, ids) => progress.acknowledged(tx, channel, ids),
+      mailboxes: (tx, channel, after) => this.#mailboxes.change(tx, channel, after),
+      heard: (channel) => this.#heard(channel),
+      confirmed: (channel) => this.#outgoing.sealWaiting(channel),
+      receiptDue: (channel) => this.#receiptsToFriends.schedule(channel),
+    })
+  }
+
+  #makeAuditor(init: DeliveryInit, progress: OutboxProgress): Auditor {
+    return new Auditor({
       ...init,
-      channels: () => channels.all(),
-      addressOf: (channel, server) => receipts.addressOf(channel, server),
+      channels: () => this.#channels.all(),
+      addressOf: (channel, server) => this.#receipts.addressOf(channel, server),
       change: async (channel, changes, more) => await progress.change(channel, changes, more),
       unplaced: (channel) => init.courier.hurry(channel.key),
-      caught: standingChanged,
+      caught: (server) => this.#standingChanged(server),
     })
-    this.#sweep = new HourlySweep({
-      ...init,
-      channels,
-      inbox,
-      progress,
-      outgoing,
-      replacement,
-      receipts,
-      standingChanged,
-    })
-    this.status = new DeliveryStatus({ ...init, channels, presence: this.#presence, receipts })
   }
 
   /**
@@ -206,71 +190,19 @@ export class Delivery {
 
   // ---- channels ----
 
-  /** Adds a session with a friend to the transaction; mail flows in it once the transaction is committed. */
-  openChannel(
-    tx: Transaction,
-    friend: Uint8Array,
-    init: { session: SessionState; secrets: LaneSecrets; relays: string[]; reach: Reach },
-  ): void {
-    const lane = newLane(init.session, init.secrets)
-    const relays = this.#usable(init.relays)
-    const heardAt = this.#presence.today()
-    putChannel(tx, friend, { relays, reach: init.reach, heardAt })
-    putLane(tx, friend, lane, { ...lane, highestTag: -1 })
-    const channel = this.#channels.get(friend) ?? newChannel(friend)
-    const lanes = [...channel.lanes, lane].toSorted(laneOrder)
-    for (const old of lanes.splice(limits.MAX_SESSIONS_PER_FRIEND)) deleteLane(tx, friend, old)
-    tx.afterCommit(() => {
-      this.#channels.add(channel)
-      channel.relays = relays
-      this.#setReach(channel, init.reach)
-      channel.heardAt = heardAt
-      channel.lanes = lanes
-      this.#mailboxes.consign(channel)
-    })
-    this.#replacement.opened(tx, channel, lane)
-    tx.afterCommit(() => this.#outgoing.sealWaiting(channel))
+  /** As `ChannelChanges.open`. */
+  openChannel(tx: Transaction, friend: Uint8Array, opening: ChannelOpening): void {
+    this.#changes.open(tx, friend, opening)
   }
 
-  /** Ends everything with a friend: sessions, mailboxes (given up at the relays) and what was on its way. */
+  /** As `ChannelChanges.move`. */
+  setPlaces(tx: Transaction, friend: Uint8Array, places: Places): void {
+    this.#changes.move(tx, friend, places)
+  }
+
+  /** As `ChannelChanges.end`. */
   closeChannel(tx: Transaction, friend: Uint8Array): void {
-    const channel = this.#channels.get(friend)
-    if (!channel) return
-    deleteChannel(tx, channel)
-    for (const entry of channel.entries.values()) {
-      this.#progress.settle(tx, channel, entry, 'failed', 'the friendship was ended')
-    }
-    for (const messageId of channel.receiptsDue) {
-      tx.delete(TABLE.receiptDue, friend, this.#init.store.blind(messageId))
-    }
-    this.#mailboxes.close(tx, channel)
-    tx.afterCommit(() => {
-      this.#channels.remove(channel)
-      this.#dispatch.forget(channel)
-      this.#receiptsToFriends.forget(channel)
-      // what is still under way for them finds nothing to write about
-      channel.lanes = []
-      channel.entries.clear()
-      channel.receiptsDue = []
-    })
-  }
-
-  /** The friend reads mail at these relays (none changes nothing), and is reached so, from now on. */
-  setPlaces(tx: Transaction, friend: Uint8Array, places: { relays: string[]; reach: Reach }): void {
-    const channel = this.#channels.get(friend)
-    if (!channel) return
-    const named = this.#usable(places.relays)
-    const relays = named.length > 0 ? named : channel.relays
-    const { serverOf } = this.#init.direct
-    const isAtHome = channel.relays.join() === relays.join()
-    if (isAtHome && channel.direct.server === serverOf(places.reach)) return
-    putChannel(tx, friend, { relays, reach: places.reach, heardAt: channel.heardAt })
-    tx.afterCommit(() => {
-      channel.relays = relays
-      this.#setReach(channel, places.reach)
-      if (isAtHome) this.#direct.consign(channel)
-      else this.#mailboxes.consign(channel)
-    })
+    this.#changes.end(tx, friend)
   }
 
   /** The person says that this home is the only one and the newest: what was stopped for its sake goes on. */
@@ -287,24 +219,6 @@ export class Delivery {
     const tx = new Transaction()
     setBehind(tx, channel, from, to)
     await this.#init.journal.commit(tx)
-  }
-
-  #setReach(channel: Channel, reach: Reach): void {
-    channel.reach = reach
-    channel.direct.server = this.#init.direct.serverOf(reach)
-  }
-
-  /** The addresses of a friend's that name a server, each server once. */
-  #usable(addresses: readonly string[]): string[] {
-    const servers = new Set<string>()
-    return addresses.filter((address) => {
-      try {
-        const server = toHex(this.#init.network.serverId(address))
-        return !servers.has(server) && servers.add(server)
-      } catch {
-        return false
-      }
-    })
   }
 
   // ---- news ----
