@@ -1,9 +1,10 @@
 /** The configuration of a run: the home's `config.toml` or the file that `--config` names, environment and flags. */
-import { readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NodeRole } from '../node/api/runtime.ts'
 import { type ConfigKey, type ResolvedConfig, resolveConfig } from '../node/config.ts'
 import { ConfigError } from '../node/errors.ts'
+import { MAX_CONFIG_BYTES } from '../node/limits.ts'
 import { type Context, homeOf } from './context.ts'
 
 export type ConfigFlags = Partial<Record<ConfigKey, unknown>>
@@ -23,7 +24,7 @@ export async function readConfigFile(
   mustExist: boolean,
 ): Promise<{ path: string; text: string } | undefined> {
   try {
-    return { path, text: await readFile(path, 'utf8') }
+    return { path, text: await readStart(path) }
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code === 'ENOENT' && !mustExist) return undefined
@@ -31,6 +32,22 @@ export async function readConfigFile(
       hint: 'check the path, and who may read it',
       cause,
     })
+  }
+}
+
+/** A text of the greatest length and one byte: what is longer, or never ends, is refused by its reader without being read. */
+async function readStart(path: string): Promise<string> {
+  const file = await open(path)
+  try {
+    const start = Buffer.alloc(MAX_CONFIG_BYTES + 1)
+    let length = 0
+    for (;;) {
+      const { bytesRead } = await file.read(start, length, start.length - length)
+      length += bytesRead
+      if (bytesRead === 0 || length === start.length) return start.toString('utf8', 0, length)
+    }
+  } finally {
+    await file.close()
   }
 }
 

@@ -6,6 +6,11 @@ import { parse, stringify, TomlError } from 'smol-toml'
 import { ConfigError } from './errors.ts'
 import { MAX_CONFIG_BYTES } from './limits.ts'
 
+/** Of one key: a list of addresses, with comments between them. */
+const MAX_STATEMENT_LINES = 200
+/** Signs in a value that look like the beginning of a comment. */
+const MAX_COMMENT_TRIES = 100
+
 export interface Entry {
   key: string
   value: unknown
@@ -66,13 +71,16 @@ function parseWhole(text: string, path: string): void {
   }
 }
 
-/** The statement that begins on line `first`: the fewest lines that parse. */
+/** The statement that begins on line `first`: the fewest lines that parse. Each is tried, so their number has a bound. */
 function statementAt(lines: string[], first: number): [last: number, table: Record<string, unknown>] {
-  for (let last = first; last < lines.length; last++) {
+  for (let last = first; last < Math.min(lines.length, first + MAX_STATEMENT_LINES); last++) {
     const table = tryParse(lines.slice(first, last + 1).join('\n'))
     if (table !== undefined) return [last, table]
   }
-  throw new ConfigError('CONFIG', `line ${first + 1}: expected a key and a value`)
+  throw new ConfigError(
+    'CONFIG',
+    `line ${first + 1}: expected a key and a value in at most ${MAX_STATEMENT_LINES} lines`,
+  )
 }
 
 function tryParse(text: string): Record<string, unknown> | undefined {
@@ -86,7 +94,8 @@ function tryParse(text: string): Record<string, unknown> | undefined {
 
 /** The comment behind a statement, with a space in front. */
 function commentOf(statement: string): string {
-  for (let at = statement.indexOf('#'); at >= 0; at = statement.indexOf('#', at + 1)) {
+  let at = statement.indexOf('#')
+  for (let tries = 0; at >= 0 && tries < MAX_COMMENT_TRIES; tries++, at = statement.indexOf('#', at + 1)) {
     if (tryParse(statement.slice(0, at)) !== undefined) return ` ${statement.slice(at).trimEnd()}`
   }
   return ''

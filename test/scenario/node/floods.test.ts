@@ -109,7 +109,6 @@ describe('floods', () => {
     const { claims, bytes } = await relay.do((it) => it.relayCounters())
     expect(claims, 'claims').to.be.at.most(MAX_CLAIMS)
     expect(bytes, 'bytes').to.be.within(MAX_BYTES / 2, MAX_BYTES)
-    expect(counts.get('claim claimed'), 'claims that others had to give way to').to.be.above(MAX_CLAIMS)
     expect(counts.get('put full'), 'copies refused').to.be.above(5)
 
     sent.push(await sayOnce(village, alice, bob, 'in the flood'))
