@@ -4,6 +4,7 @@
  * then does memory change and anybody hear of it.
  */
 import { u64, readUint } from '../crypto/bytes.ts'
+import { StoreError } from '../errors.ts'
 import { MAX_EVENTS } from '../limits.ts'
 import { type Clock, type RowChange, type Store, TABLE, type Table } from '../ports.ts'
 
@@ -111,16 +112,26 @@ export class Journal {
     return this.#cursor
   }
 
+  /** @throws StoreError `STORE_DAMAGED` */
   async eventsSince(since: number, limit: number): Promise<LoggedEvent[]> {
     const rows = await this.#store.list({ table: TABLE.event, scope: NO_SCOPE, from: u64(since + 1), limit })
     return rows.map(({ position, value }) => ({
       cursor: readUint(position, 0, 8),
-      ...(JSON.parse(decoder.decode(value)) as Omit<LoggedEvent, 'cursor'>),
+      ...readEvent(value),
     }))
   }
 
   onEvent(listener: (event: LoggedEvent) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+}
+
+function readEvent(value: Uint8Array): Omit<LoggedEvent, 'cursor'> {
+  try {
+    return JSON.parse(decoder.decode(value)) as Omit<LoggedEvent, 'cursor'>
+  } catch {
+    // the parser's error quotes the row
+    throw new StoreError('STORE_DAMAGED', 'a row of the event log does not read')
   }
 }

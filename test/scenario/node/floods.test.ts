@@ -13,7 +13,7 @@ import { mintEnvelopePostage, pay } from '../../../node/mailbox/postage.ts'
 import { BUCKET_BITS } from '../../../node/node.ts'
 import { TABLE } from '../../../node/ports.ts'
 import { ENVELOPE_KIND, envelopeId, envelopePrefix } from '../../../node/wire/envelope.ts'
-import { DAY, MINUTE, SECOND } from '../../simulation/engine.ts'
+import { DAY, MINUTE } from '../../simulation/engine.ts'
 import { addressOf, befriend, type Person, type Relay, startRelay, textsOf } from '../../simulation/people.ts'
 import type { SimPorts } from '../../simulation/world.ts'
 import {
@@ -127,7 +127,7 @@ describe('floods', () => {
 
   it('T44 at the mailboxes of friends, by who knows only their addresses, find every door closed', async () => {
     const { village, relay, sent } = await smallRelay(4401, 0)
-    const { world, alice, bob } = village
+    const { world } = village
     const before = await relay.do((it) => it.relayCounters())
     const addresses = world
       .disk('relay')
