@@ -81,6 +81,17 @@ export const MAX_SESSIONS_PER_FRIEND = 4
 
 // ---- ours ----
 
+/**
+ * A post-quantum epoch gives way to the next after so many messages, sealed and opened together, or so much time (8). Lower
+ * heals sooner and costs a key pair, an encapsulation and a decapsulation more often.
+ */
+export const PQ_EPOCH_MESSAGES = 64
+export const PQ_EPOCH_SECONDS = 86_400
+/**
+ * Post-quantum epochs whose late messages still open, the current one among them. Lower loses mail that was held back while
+ * the epochs turned; higher keeps keys for longer.
+ */
+export const KEPT_PQ_EPOCHS = 8
 /** A frame of the mailbox protocol: a window of copies and its envelope of CBOR. */
 export const MAX_FRAME_BYTES = 384 * 1024
 /** Postage that we are ready to pay; a server that asks for more is answered with `price`. */

@@ -185,6 +185,10 @@ export class Conversations implements PayloadHandler {
     tx.event('behind', { id: idToText(friend) })
   }
 
+  contradiction(tx: Transaction, friend: Uint8Array): void {
+    tx.event('alarm', { kind: 'session', id: idToText(friend) })
+  }
+
   heads(friend: Uint8Array, mine: Head, yours: Head | undefined): void {
     this.#friendship!.heads(friend, mine, yours)
   }

@@ -45,6 +45,8 @@ export interface PayloadHandler {
   confirmed(tx: Transaction, friend: Uint8Array): void
   /** The friend has opened more in a session than this state ever sent in it: the state is an older one. */
   behind(tx: Transaction, friend: Uint8Array): void
+  /** What the friend said of a session contradicts what was said in it before: one of both homes exists twice, or was put back. */
+  contradiction(tx: Transaction, friend: Uint8Array): void
   /** The friend's head as the friend gave it in a message, and ours as the friend saw it. */
   heads(friend: Uint8Array, mine: Head, yours: Head | undefined): void
 }

@@ -221,6 +221,7 @@ export class Inbox {
       const before = progressOf(batch, lane)
       const opened = this.#open(lane, before.session, parts)
       if (!opened) continue
+      if (opened.alarm) this.#init.handler.contradiction(batch.tx, channel.friend)
       // the friend cannot have opened what was never sent: this home is older than the friend's memory, or a copy
       const isOlder = opened.header.highestSerialOpened > before.session.sentSerial
       batch.lanes.set(lane, {

@@ -86,6 +86,7 @@ export class Sealer {
     const before = lane.session
     const sealed = sealEnvelope(before, {
       random: (length) => random.bytes(length),
+      now: Math.floor(clock.now() / 1000),
       payload: encoded,
       kind: ENVELOPE_KIND.pairwise,
       tag: tag(lane.tagKeyOut, tagCounter),

@@ -17,8 +17,8 @@ import { x25519, type X25519KeyPair, x25519KeyPair } from '../crypto/x25519.ts'
 import { ForgedError, PeerError } from '../errors.ts'
 import * as limits from '../limits.ts'
 import { decodeHeader, type RatchetHeader } from '../wire/header.ts'
-import { type DoubleRatchetState, MAX_SKIPPED_CHAINS, type SkippedChain, type SkippedKey } from './session-state.ts'
-import { type Gap, passOver, takeKey } from './symmetric-chain.ts'
+import type { DoubleRatchetState, SkippedChain } from './session-state.ts'
+import { type Gap, type PassedKey, passOver, takeKey, takeKeyAfter } from './symmetric-chain.ts'
 import { wipe } from './wipe.ts'
 
 type Random = (length: number) => Uint8Array
@@ -47,7 +47,6 @@ export function accepterRatchet(
     theirKey,
     previousCount: 0,
     sendingNumber: 1,
-    skipped: [],
   }
 }
 
@@ -68,7 +67,6 @@ export function requesterRatchet(
     theirKey,
     previousCount: 0,
     sendingNumber: 0,
-    skipped: [],
   }
 }
 
@@ -102,11 +100,16 @@ export function takeSendingKey(before: DoubleRatchetState, random: Random): Send
  * Opens the encrypted header by trial, at most seven keys.
  * @throws ForgedError when none opens it
  */
-export function locateHeader(state: DoubleRatchetState, encrypted: Uint8Array, associated: Uint8Array): LocatedHeader {
+export function locateHeader(
+  state: DoubleRatchetState,
+  skippedChains: readonly SkippedChain[],
+  encrypted: Uint8Array,
+  associated: Uint8Array,
+): LocatedHeader {
   const current = state.receiving?.headerKey
   const candidates: [Uint8Array, LocatedHeader['chain']][] = [[state.nextReceivingHeaderKey, 'next']]
   if (current) candidates.unshift([current, 'current'])
-  for (const { headerKey } of state.skipped) {
+  for (const { headerKey } of skippedChains) {
     if (!current || !equal(headerKey, current)) candidates.push([headerKey, 'skipped'])
   }
   for (const [headerKey, chain] of candidates) {
@@ -162,55 +165,49 @@ function gap(from: number, floor: number, to: number): Gap {
   return { dead: firstKept - from, kept: to - firstKept }
 }
 
+/** Keys of one chain that were passed over; the other half's stand beside them in the same order. */
+export interface PassedChain {
+  headerKey: Uint8Array
+  keys: PassedKey[]
+}
+
 /**
- * The message's key, 32 bytes, the caller's to wipe, and the state without it. Adopt the state only when the message opened.
+ * The key of a message that is no late one, 32 bytes, the caller's to wipe, the state without it, and the keys that were
+ * passed over, oldest first. Adopt the state only when the message opened.
  * @param gaps what `planGaps` gave
- * @throws ForgedError for a message that was opened before, a dead one, or a bad ratchet key
+ * @throws ForgedError for a bad ratchet key
  */
 export function takeReceivingKey(
   before: DoubleRatchetState,
-  located: LocatedHeader,
-  gaps: [Gap, Gap] | undefined,
-  now: number,
-): { state: DoubleRatchetState; key: Uint8Array } {
-  const { header, headerKey } = located
-  if (!gaps) return takeSkippedKey(before, header, headerKey)
+  { header, headerKey, chain }: LocatedHeader,
+  gaps: [Gap, Gap],
+): { state: DoubleRatchetState; key: Uint8Array; passed: PassedChain[] } {
   const [previousGap, ownGap] = gaps
-  const stepped = located.chain === 'next' ? stepReceiving(before, header, previousGap, now) : before
-  const receiving = stepped.receiving!
-  const passed = passOver(receiving, [ownGap], now)
-  const { key, chain } = takeKey(passed.chain)
-  if (passed.chain.key !== receiving.key) wipe(passed.chain.key)
+  const stepped = chain === 'next' ? stepReceiving(before, header, previousGap) : { state: before, passed: [] }
+  const receiving = stepped.state.receiving!
+  const taken = takeKeyAfter(receiving, [ownGap])
+  const passed = taken.passed.length > 0 ? [...stepped.passed, { headerKey, keys: taken.passed }] : stepped.passed
+  if (chain === 'next') wipe(receiving.key)
   const floor = Math.max(receiving.floor, header.floor)
-  const skipped = dropBelow(withSkipped(stepped.skipped, headerKey, passed.skipped), headerKey, floor)
-  return { key, state: { ...stepped, receiving: { ...receiving, ...chain, floor }, skipped } }
+  return { key: taken.key, state: { ...stepped.state, receiving: { ...receiving, ...taken.chain, floor } }, passed }
 }
 
-function takeSkippedKey(
+function stepReceiving(
   state: DoubleRatchetState,
   header: RatchetHeader,
-  headerKey: Uint8Array,
-): { state: DoubleRatchetState; key: Uint8Array } {
-  const chain = state.skipped.find((candidate) => equal(candidate.headerKey, headerKey))
-  const found = chain?.keys.find((candidate) => candidate.count === header.count)
-  if (!chain || !found) throw new ForgedError()
-  const keys = chain.keys.filter((candidate) => candidate !== found)
-  const skipped = state.skipped.map((candidate) =>
-    candidate === chain ? { headerKey: chain.headerKey, keys } : candidate,
-  )
-  return { key: found.key.slice(), state: { ...state, skipped: dropBelow(skipped, headerKey, header.floor) } }
-}
-
-function stepReceiving(state: DoubleRatchetState, header: RatchetHeader, rest: Gap, now: number): DoubleRatchetState {
+  rest: Gap,
+): { state: DoubleRatchetState; passed: PassedChain[] } {
   const sending = state.sending!
-  let skipped = state.skipped
-  if (state.receiving) {
-    const passed = passOver(state.receiving, [rest], now)
-    if (passed.chain.key !== state.receiving.key) wipe(passed.chain.key)
-    skipped = withSkipped(skipped, state.receiving.headerKey, passed.skipped)
+  const passed: PassedChain[] = []
+  // what is dead to the end of the chain need not be stepped over: the chain goes
+  if (state.receiving && rest.kept > 0) {
+    const { headerKey, key } = state.receiving
+    const over = passOver(state.receiving, [rest])
+    if (over.chain.key !== key) wipe(over.chain.key)
+    if (over.passed.length > 0) passed.push({ headerKey, keys: over.passed })
   }
   const { rootKey, chainKey, nextHeaderKey } = stepRoot(state.rootKey, sending.secret, header.ratchetKey)
-  return {
+  const stepped = {
     rootKey,
     receiving: { key: chainKey, count: 0, headerKey: state.nextReceivingHeaderKey, floor: 0 },
     nextSendingHeaderKey: state.nextSendingHeaderKey,
@@ -218,8 +215,8 @@ function stepReceiving(state: DoubleRatchetState, header: RatchetHeader, rest: G
     theirKey: header.ratchetKey,
     previousCount: sending.count,
     sendingNumber: state.sendingNumber,
-    skipped,
   }
+  return { state: stepped, passed }
 }
 
 function stepSending(state: DoubleRatchetState, random: Random): DoubleRatchetState {
@@ -257,40 +254,4 @@ function agree(secret: Uint8Array, theirKey: Uint8Array): Uint8Array {
   } catch {
     throw new ForgedError()
   }
-}
-
-function withSkipped(chains: SkippedChain[], headerKey: Uint8Array, added: SkippedKey[]): SkippedChain[] {
-  if (added.length === 0) return chains
-  const last = chains.at(-1)
-  if (last && equal(last.headerKey, headerKey)) {
-    return [...chains.slice(0, -1), { headerKey, keys: [...last.keys, ...added] }]
-  }
-  return [...chains, { headerKey, keys: added }]
-}
-
-function dropBelow(chains: SkippedChain[], headerKey: Uint8Array, floor: number): SkippedChain[] {
-  return chains.map((chain) =>
-    equal(chain.headerKey, headerKey)
-      ? { headerKey: chain.headerKey, keys: chain.keys.filter(({ count }) => count >= floor) }
-      : chain,
-  )
-}
-
-/** The state without skipped keys that are too old or too many, oldest first. */
-export function pruneSkipped(state: DoubleRatchetState, now: number): DoubleRatchetState {
-  const oldest = now - limits.SKIPPED_KEY_DAYS * 86_400
-  let chains = state.skipped.map((chain) =>
-    chain.keys.every(({ stored }) => stored >= oldest)
-      ? chain
-      : { headerKey: chain.headerKey, keys: chain.keys.filter(({ stored }) => stored >= oldest) },
-  )
-  let excess = chains.reduce((sum, { keys }) => sum + keys.length, 0) - limits.MAX_SKIPPED_KEYS
-  chains = chains.map((chain) => {
-    if (excess <= 0) return chain
-    const dropped = Math.min(excess, chain.keys.length)
-    excess -= dropped
-    return { headerKey: chain.headerKey, keys: chain.keys.slice(dropped) }
-  })
-  chains = chains.filter(({ keys }) => keys.length > 0)
-  return { ...state, skipped: chains.slice(-MAX_SKIPPED_CHAINS) }
 }

@@ -9,8 +9,6 @@
  */
 import { open, seal, NONCE_BYTES, SEAL_OVERHEAD_BYTES } from '../crypto/aead.ts'
 import { concat } from '../crypto/bytes.ts'
-import { hkdfSha256 } from '../crypto/hash.ts'
-import { L } from '../crypto/labels.ts'
 import type { X25519KeyPair } from '../crypto/x25519.ts'
 import { ForgedError, UsageError } from '../errors.ts'
 import { ENVELOPE_BYTES } from '../limits.ts'
@@ -19,22 +17,29 @@ import { encodeHeader, HEADER_BYTES, type RatchetHeader } from '../wire/header.t
 import { pad, unpad } from '../wire/payload.ts'
 import {
   accepterRatchet,
+  type LocatedHeader,
   locateHeader,
+  type PassedChain,
   planGaps,
-  pruneSkipped,
   requesterRatchet,
   takeReceivingKey,
   takeSendingKey,
 } from './double-ratchet.ts'
 import type { SessionKeys } from './key-schedule.ts'
+import { hearPiece, pieceOf, turnPq } from './pq-pieces.ts'
 import {
   createPqRatchet,
-  HIGHEST_PQ_EPOCH,
-  prunePqSkipped,
+  currentEpoch,
+  hearEpoch,
+  type PassedPqKey,
+  planPq,
+  type PqRole,
   takePqReceivingKey,
   takePqSendingKey,
 } from './pq-ratchet.ts'
-import { SESSION_ROLE, SESSION_STATE_VERSION, type SessionState } from './session-state.ts'
+import { SESSION_ROLE, SESSION_STATE_VERSION, type SessionState, type SkippedChain } from './session-state.ts'
+import { addSkipped, dropBelow, pruneSkipped, takeSkipped } from './skipped-keys.ts'
+import { combineKeys } from './symmetric-chain.ts'
 import { wipe } from './wipe.ts'
 
 export type EnvelopeSize = (typeof ENVELOPE_BYTES)[number]
@@ -65,7 +70,7 @@ export function requesterSession(init: SessionInit, oneTimeSecret: Uint8Array, t
     role: SESSION_ROLE.requester,
     confirmed: 1,
     ec: requesterRatchet(ecRoot, oneTimeSecret, theirKey, headerKeyA, headerKeyB),
-    pq: createPqRatchet(pqRoot, true),
+    pq: createPqRatchet(pqRoot, 'A'),
   }
 }
 
@@ -77,12 +82,16 @@ export function accepterSession(init: SessionInit, own: X25519KeyPair, oneTimeKe
     role: SESSION_ROLE.accepter,
     confirmed: 0,
     ec: accepterRatchet(ecRoot, own, oneTimeKey, headerKeyA, headerKeyB),
-    pq: createPqRatchet(pqRoot, false),
+    pq: createPqRatchet(pqRoot, 'B'),
   }
 }
 
 function freshSession({ th1, th3, rekey, protocol }: SessionInit) {
-  return { version: SESSION_STATE_VERSION, protocol, th1, th3, rekey, sentSerial: 0, openedSerial: 0 }
+  return { version: SESSION_STATE_VERSION, protocol, th1, th3, rekey, sentSerial: 0, openedSerial: 0, skipped: [] }
+}
+
+function pqRoleOf({ role }: SessionState): PqRole {
+  return role === SESSION_ROLE.requester ? 'A' : 'B'
 }
 
 /**
@@ -96,6 +105,8 @@ export function nextPosition(session: SessionState): { chain: number; count: num
 
 export interface SealInit {
   random: (length: number) => Uint8Array
+  /** Seconds, of the local clock. */
+  now: number
   payload: Uint8Array
   /** One of ENVELOPE_KIND. */
   kind: number
@@ -137,7 +148,8 @@ export function sealEnvelope(session: SessionState, init: SealInit): SealedEnvel
   const floor = init.floor ?? count
   if (floor > count) throw new UsageError('BAD_FLOOR', `expected a floor of at most ${count}, got ${floor}`)
   const ec = takeSendingKey(session.ec, random)
-  const pq = takePqSendingKey(session.pq)
+  const turned = turnPq(session.pq, pqRoleOf(session), random, init.now)
+  const pq = takePqSendingKey(turned)
   const serial = session.sentSerial + 1
   const header = encodeHeader({
     ratchetKey: ec.ratchetKey,
@@ -149,12 +161,12 @@ export function sealEnvelope(session: SessionState, init: SealInit): SealedEnvel
     highestSerialOpened: session.openedSerial,
     pqEpoch: pq.epoch,
     pqCount: pq.count,
-    highestPqEpoch: HIGHEST_PQ_EPOCH,
-    piece: undefined,
+    highestPqEpoch: currentEpoch(turned),
+    piece: pieceOf(turned),
   })
   const associated = concat(session.th3, prefix)
   const encryptedHeader = seal(ec.headerKey, random(NONCE_BYTES), header, associated)
-  const messageKey = combine(ec.key, pq.key)
+  const messageKey = combineKeys(ec.key, pq.key)
   const padded = pad(init.payload, payloadRoom(size) + 1)
   const sealed = seal(messageKey, random(NONCE_BYTES), padded, concat(associated, encryptedHeader))
   wipe(messageKey, padded)
@@ -187,10 +199,16 @@ export interface OpenedEnvelope {
   payload: Uint8Array
   /** A `highestSerialOpened` above our own `sentSerial` means that this state is older than the friend's memory. */
   header: OpenedHeader
+  /**
+   * The header contradicts what the friend said before about a post-quantum epoch, and that was not told yet: one of both
+   * homes exists twice, or was put back.
+   */
+  alarm: boolean
 }
 
 /**
  * Opens the body of an envelope on a copy; `session` is never written to.
+ * @param envelope the first 20 bytes of the envelope, its body, and the local clock in seconds
  * @throws ForgedError for what does not authenticate, was opened before, is dead, or contradicts itself: one error
  * @throws PeerError `TOO_FAR` when an authentic header asks for more steps than the limits allow; no key was derived
  */
@@ -201,30 +219,71 @@ export function openEnvelope(
   if (prefix.length !== ENVELOPE_PREFIX_BYTES || !isBodyLength(body.length)) throw new ForgedError()
   const encryptedHeader = body.subarray(0, ENCRYPTED_HEADER_BYTES)
   const associated = concat(session.th3, prefix)
-  const located = locateHeader(session.ec, encryptedHeader, associated)
-  const gaps = planGaps(session.ec, located)
-  const ec = takeReceivingKey(session.ec, located, gaps, now)
-  const pq = takePqReceivingKey(session.pq, located.header, gaps, now)
-  const messageKey = combine(ec.key, pq.key)
+  const located = locateHeader(session.ec, session.skipped, encryptedHeader, associated)
+  const taken = takeMessageKey(session, located, now)
   let padded: Uint8Array
   try {
-    padded = open(messageKey, body.subarray(ENCRYPTED_HEADER_BYTES), concat(associated, encryptedHeader))
+    padded = open(taken.key, body.subarray(ENCRYPTED_HEADER_BYTES), concat(associated, encryptedHeader))
   } finally {
-    wipe(messageKey)
+    wipe(taken.key)
   }
   const payload = unpad(padded)
+  // from here on the friend has said it
   const { ratchetKey: _key, piece: _piece, ...header } = located.header
+  const heard = hearPiece(taken.pq, located.header, pqRoleOf(session), now)
+  const pq = hearEpoch(heard.state, header.highestPqEpoch)
   return {
     session: {
       ...session,
       confirmed: 1,
       openedSerial: Math.max(session.openedSerial, header.serial),
-      ec: pruneSkipped(ec.state, now),
-      pq: prunePqSkipped(pq.state, now),
+      ec: taken.ec,
+      pq,
+      skipped: pruneSkipped(dropBelow(taken.skipped, located.headerKey, header.floor), currentEpoch(pq), now),
     },
     payload,
     header,
+    alarm: heard.alarm,
   }
+}
+
+/** The key of a located message and the session's parts without it. */
+function takeMessageKey(
+  session: SessionState,
+  located: LocatedHeader,
+  now: number,
+): Pick<SessionState, 'ec' | 'pq' | 'skipped'> & { key: Uint8Array } {
+  const { header, headerKey } = located
+  if (header.highestPqEpoch < header.pqEpoch) throw new ForgedError()
+  const gaps = planGaps(session.ec, located)
+  if (!gaps) {
+    const { key, chains } = takeSkipped(session.skipped, headerKey, header)
+    return { key, ec: session.ec, pq: session.pq, skipped: chains }
+  }
+  const plan = planPq(session.pq, header, gaps)
+  const ec = takeReceivingKey(session.ec, located, gaps)
+  const pq = takePqReceivingKey(session.pq, plan)
+  const skipped = joinPassed(session.skipped, ec.passed, pq.passed, now)
+  return { key: combineKeys(ec.key, pq.key), ec: ec.state, pq: pq.state, skipped }
+}
+
+/** Both halves passed over the same messages in the same order: one key of each two is kept. */
+function joinPassed(
+  before: SkippedChain[],
+  chains: readonly PassedChain[],
+  pqKeys: readonly PassedPqKey[],
+  now: number,
+): SkippedChain[] {
+  let at = 0
+  let skipped = before
+  for (const { headerKey, keys } of chains) {
+    const added = keys.map(({ count, key }) => {
+      const { epoch, count: pqCount, key: pqKey } = pqKeys[at++]!
+      return { count, epoch, pqCount, stored: now, key: combineKeys(key, pqKey) }
+    })
+    skipped = addSkipped(skipped, headerKey, added)
+  }
+  return skipped
 }
 
 /**
@@ -237,7 +296,7 @@ export function echoedSerial(
 ): number | undefined {
   try {
     const encrypted = body.subarray(0, ENCRYPTED_HEADER_BYTES)
-    return locateHeader(session.ec, encrypted, concat(session.th3, prefix)).header.highestSerialOpened
+    return locateHeader(session.ec, session.skipped, encrypted, concat(session.th3, prefix)).header.highestSerialOpened
   } catch (error) {
     if (error instanceof ForgedError) return undefined
     throw error
@@ -246,11 +305,4 @@ export function echoedSerial(
 
 function isBodyLength(length: number): boolean {
   return ENVELOPE_BYTES.some((size) => length === size - ENVELOPE_HEADER_BYTES)
-}
-
-/** The message key; wipes both halves. */
-function combine(ecKey: Uint8Array, pqKey: Uint8Array): Uint8Array {
-  const messageKey = hkdfSha256(pqKey, ecKey, L('messageKey'), 32)
-  wipe(ecKey, pqKey)
-  return messageKey
 }

@@ -3,7 +3,7 @@
  * learns it at once and who has a wrong passphrase changes nothing. What the rows hold is left to their owners.
  */
 import type { Argon2Cost } from '../crypto/argon2.ts'
-import { compare, readUint, u32, utf8 } from '../crypto/bytes.ts'
+import { readUint, u32, utf8 } from '../crypto/bytes.ts'
 import { StoreError, UsageError } from '../errors.ts'
 import { type Random, type RowKey, type Store, TABLE } from '../ports.ts'
 import type { ByteLevel } from './byte-level.ts'
@@ -23,8 +23,12 @@ import { loadMachineKey } from './machine-key.ts'
 import { createRowStore, deriveStoreKeys, MASTER_KEY_BYTES, type RowStore } from './rows.ts'
 import { createVault, openVault, passphraseBytes, type Unlock } from './vault.ts'
 
-/** Version of what the tables mean. A change raises it and brings a migration. */
-export const SCHEMA_VERSION = 1
+/**
+ * Version of what the tables mean. A change raises it and brings a migration. 2: session states of version 2, which older
+ * programs cannot read; those of version 1 are rewritten as their sessions go on.
+ */
+export const SCHEMA_VERSION = 2
+const OLDEST_SCHEMA = 1
 
 export const SCHEMA_ROW: RowKey = { table: TABLE.meta, scope: utf8('schema'), position: new Uint8Array(0) }
 
@@ -158,8 +162,12 @@ async function checkSchema(level: ByteLevel, store: Store): Promise<void> {
     }
     return store.write([{ key: SCHEMA_ROW, value: u32(SCHEMA_VERSION) }])
   }
-  if (compare(row, u32(SCHEMA_VERSION)) === 0) return
-  throw new StoreError('SCHEMA', `expected a database of schema ${SCHEMA_VERSION}, got ${readUint(row, 0, 4)}`, {
+  const schema = readUint(row, 0, 4)
+  if (schema === SCHEMA_VERSION) return
+  if (schema >= OLDEST_SCHEMA && schema < SCHEMA_VERSION) {
+    return store.write([{ key: SCHEMA_ROW, value: u32(SCHEMA_VERSION) }])
+  }
+  throw new StoreError('SCHEMA', `expected a database of schema ${SCHEMA_VERSION} at most, got ${schema}`, {
     hint: 'use the version of kith that wrote this home, or a newer one',
   })
 }

@@ -100,6 +100,7 @@ function exchange(from: SessionState, to: SessionState) {
 function sealText(session: SessionState): SealedEnvelope {
   return sealEnvelope(session, {
     random,
+    now: NOW,
     payload: TEXT,
     kind: ENVELOPE_KIND.pairwise,
     tag: new Uint8Array(16),

@@ -29,7 +29,7 @@ import {
 } from '../../node/session/leg1.ts'
 import { type AcceptFields, acceptRequest, openLeg2 } from '../../node/session/leg2.ts'
 import type { IncomingRequest } from '../../node/session/pending-request.ts'
-import { takePqSendingKey } from '../../node/session/pq-ratchet.ts'
+import { currentEpoch, takePqSendingKey } from '../../node/session/pq-ratchet.ts'
 import type { SessionState } from '../../node/session/session-state.ts'
 import {
   type EnvelopeSize,
@@ -237,10 +237,11 @@ export function sealText(
   session: SessionState,
   random: Random,
   text: string,
-  fields: { floor?: number; size?: EnvelopeSize } = {},
+  fields: { floor?: number; size?: EnvelopeSize; now?: number } = {},
 ): SealedEnvelope {
   return sealEnvelope(session, {
     random,
+    now: fields.now ?? NOW,
     payload: utf8(text),
     kind: ENVELOPE_KIND.pairwise,
     tag: new Uint8Array(16).fill(7),
@@ -340,7 +341,7 @@ export function craftEnvelope(
     highestSerialOpened: session.openedSerial,
     pqEpoch: pq.epoch,
     pqCount: pq.count,
-    highestPqEpoch: 0,
+    highestPqEpoch: currentEpoch(session.pq),
     piece: undefined,
     ...said,
   })

@@ -223,9 +223,10 @@ describe('kith up, relay, watch', () => {
     shell.node.emit('friend', { id: BOB, petname: 'bob' })
     shell.node.emit('state', { messageId: '4dd1065385b1375708ac927683b35ad8', state: 'custody', receipts: 2 })
     shell.node.emit('state', { messageId: '4dd1065385b1375708ac927683b35ad8', state: 'failed', reason: 'ended' })
-    for (const kind of ['not-ours', 'unknown-head', 'equivocation']) shell.node.emit('alarm', { kind, id: BOB })
+    for (const kind of ['not-ours', 'unknown-head', 'session', 'equivocation'])
+      shell.node.emit('alarm', { kind, id: BOB })
     const watch = shell.start('watch --since 1', { columns: 200 })
-    const lines = (await watch.lines(5)).map((line) =>
+    const lines = (await watch.lines(6)).map((line) =>
       stripVTControlCharacters(line).slice('2026-11-21 09:56  '.length),
     )
     watch.stop('SIGINT')
@@ -235,6 +236,7 @@ describe('kith up, relay, watch', () => {
       'message 4dd10653: failed (ended)',
       'ALARM: a record of your own identity was signed elsewhere',
       'ALARM: bob saw a record of your identity that was not signed here',
+      'ALARM: keys of bob contradict those of before: a home, theirs or this one, was copied or put back',
       'ALARM: two records of bob contradict each other; compare the safety number',
     ])
   })

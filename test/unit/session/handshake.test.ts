@@ -3,7 +3,7 @@ import { equal, toHex, utf8 } from '../../../node/crypto/bytes.ts'
 import { sha256 } from '../../../node/crypto/hash.ts'
 import { KEM_PUBLIC_BYTES } from '../../../node/crypto/kem.ts'
 import { typeKey } from '../../../node/crypto/key-type.ts'
-import { x25519 } from '../../../node/crypto/x25519.ts'
+import { x25519, x25519KeyPair } from '../../../node/crypto/x25519.ts'
 import { ForgedError, type KithError, UsageError } from '../../../node/errors.ts'
 import { createLeg1, openLeg1 } from '../../../node/session/leg1.ts'
 import {
@@ -52,6 +52,28 @@ function codeOf(run: () => unknown): string | undefined {
 
 function ranged(name: string, minVersion: number, maxVersion: number) {
   return createPerson(name, { record: { minVersion, maxVersion } })
+}
+
+/** Random bytes that remember what they were, for those who leak a secret. */
+function taped(seed: string) {
+  const draw = seededRandom(seed)
+  const drawn: Uint8Array[] = []
+  const random = (length: number): Uint8Array => {
+    const bytes = draw(length)
+    drawn.push(bytes.slice())
+    return bytes
+  }
+  const secretOf = (key: Uint8Array): Uint8Array =>
+    drawn.find((bytes) => bytes.length === 32 && equal(x25519KeyPair(bytes).public, key))!.slice()
+  const beginningWith = (first: Uint8Array) => {
+    let isFirst = true
+    return (length: number): Uint8Array => {
+      const bytes = isFirst ? first.slice() : draw(length)
+      isFirst = false
+      return bytes
+    }
+  }
+  return { random, secretOf, beginningWith }
 }
 
 function handshake(seed: string) {
@@ -220,6 +242,54 @@ describe('handshake', () => {
       const accept = acceptFields(b)
       const forged = acceptRequest({ random, incoming: guessed, identitySecret: a.identity.secret, accept })
       expect(() => openLeg2({ outgoing, leg: forged.leg, identitySecret: a.identity.secret })).to.throw(ForgedError)
+    })
+
+    it('T10 the ephemeral key of leg 1 lets nobody ask as A, nor open the answer', () => {
+      const tape = taped('ephemeral of a')
+      const { leg, outgoing } = request(a, b, tape.random)
+      const leaked = tape.secretOf(leg.subarray(50, 82))
+      const forge = (identityShared: Uint8Array) =>
+        craftLeg1(b, { ...a, identityShared, random: tape.beginningWith(leaked) }).leg
+      // the control: the leaked key stands in the leg, and with A's own secret beside it the leg is good
+      const control = forge(x25519(a.identity.secret, b.prekey.public))
+      expect(control.subarray(50, 82)).to.deep.equal(leg.subarray(50, 82))
+      expect(receive(b, control).incoming.id).to.deep.equal(a.id)
+      for (const guess of [b.prekey.public, b.identity.public, a.identity.public]) {
+        expect(() => receive(b, forge(x25519(leaked, guess)))).to.throw(ForgedError)
+      }
+      const { random, incoming } = { ...receive(b, leg), random: tape.random }
+      const answer = acceptRequest({ random, incoming, identitySecret: b.identity.secret, accept: acceptFields(b) })
+      const thief = { ...outgoing, sk1: random(32), oneTimeSecret: leaked }
+      for (const identitySecret of [leaked, a.identity.secret]) {
+        expect(() => openLeg2({ outgoing: thief, leg: answer.leg, identitySecret })).to.throw(ForgedError)
+      }
+    })
+
+    it('T10 the ephemeral key of leg 2 lets nobody answer as B, then or later', () => {
+      const tape = taped('ephemeral of b')
+      const { leg, outgoing } = request(a, b, tape.random)
+      const { incoming } = receive(b, leg)
+      const accept = acceptFields(b)
+      const answer = acceptRequest({ random: tape.random, incoming, identitySecret: b.identity.secret, accept })
+      const leaked = tape.secretOf(answer.leg.subarray(2, 34))
+      const open = (forged: Uint8Array, asked = outgoing) =>
+        openLeg2({ outgoing: asked, leg: forged, identitySecret: a.identity.secret })
+      const forge = (identitySecret: Uint8Array, sk1: Uint8Array, to = incoming) =>
+        craftLeg2(
+          { ...b, identity: { ...b.identity, secret: identitySecret } },
+          { ...to, sk1 },
+          tape.beginningWith(leaked),
+          {},
+        )
+      // the control: nothing but B's own secrets is missing
+      open(forge(b.identity.secret, incoming.sk1))
+      expect(() => open(forge(leaked, incoming.sk1))).to.throw(ForgedError)
+      expect(() => open(forge(b.identity.secret, leaked))).to.throw(ForgedError)
+      // of another request, later
+      const later = request(a, b, tape.random)
+      const { incoming: second } = receive(b, later.leg)
+      expect(() => open(forge(leaked, second.sk1, second), later.outgoing)).to.throw(ForgedError)
+      expect(() => open(answer.leg, later.outgoing)).to.throw(ForgedError)
     })
 
     it('T15 a leg 1 made for B opens for nobody else', () => {

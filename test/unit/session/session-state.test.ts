@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { encode as cborEncode } from 'cborg'
-import { PeerError } from '../../../node/errors.ts'
+import { KithError, PeerError, StoreError } from '../../../node/errors.ts'
 import { MAX_SKIPPED_KEYS } from '../../../node/limits.ts'
 import {
   decodeIncomingRequest,
@@ -8,11 +8,9 @@ import {
   encodeIncomingRequest,
   encodeOutgoingRequest,
 } from '../../../node/session/pending-request.ts'
+import { decodeSession, encodeSession, MAX_SESSION_STATE_BYTES } from '../../../node/session/session-codec.ts'
 import {
   compareSessions,
-  decodeSession,
-  encodeSession,
-  MAX_SESSION_STATE_BYTES,
   MAX_SKIPPED_CHAINS,
   type SessionState,
   type SkippedKey,
@@ -39,7 +37,13 @@ function states(): SessionState[] {
 }
 
 function keys(count: number, from = 0): SkippedKey[] {
-  return Array.from({ length: count }, (_, n) => ({ count: from + n, stored: NOW, key: new Uint8Array(32).fill(n) }))
+  return Array.from({ length: count }, (_, n) => ({
+    count: from + n,
+    epoch: 2 ** 31,
+    pqCount: n,
+    stored: NOW,
+    key: new Uint8Array(32).fill(n),
+  }))
 }
 
 function full(): SessionState {
@@ -48,8 +52,7 @@ function full(): SessionState {
     headerKey: new Uint8Array(32).fill(n),
     keys: keys(MAX_SKIPPED_KEYS / MAX_SKIPPED_CHAINS),
   }))
-  const epochs = state!.pq.epochs.map((epoch) => ({ ...epoch, skipped: keys(MAX_SKIPPED_KEYS, 2 ** 31) }))
-  return { ...state!, ec: { ...state!.ec, skipped: chains }, pq: { ...state!.pq, epochs } }
+  return { ...state!, skipped: chains }
 }
 
 interface Codec<T> {
@@ -79,9 +82,9 @@ function checkCodec<T extends { version: number }>({ name, values, encode, decod
     })
 
     it('refuses another version and too many bytes', () => {
-      for (const version of [0, 2]) {
+      for (const version of [0, values[0]!.version + 1]) {
         const other = encode({ ...values[0]!, version })
-        expect(() => decode(other)).to.throw(PeerError)
+        expect(() => decode(other)).to.throw(KithError, /version/)
       }
       expect(() => decode(new Uint8Array(2 ** 20))).to.throw(PeerError, /at most/)
     })
@@ -108,37 +111,40 @@ describe('session at rest', () => {
     decode: decodeIncomingRequest,
   })
 
-  it('fits the bound with both halves full of skipped keys', () => {
+  it('of a newer version is refused with what to do', () => {
+    for (const version of [3, 23, 24, 255]) {
+      const newer = encodeSession({ ...states()[0]!, version })
+      expect(() => decodeSession(newer))
+        .to.throw(StoreError, `version 2 at most, got ${version}`)
+        .with.include({ code: 'SCHEMA', hint: 'use the version of kith that wrote this home, or a newer one' })
+    }
+    // whatever else it has learned to write
+    expect(() => decodeSession(Uint8Array.of(0xa1, 1, 3))).to.throw(StoreError)
+    for (const nothing of [[], [0xa1], [0xa1, 1], [0xa1, 2, 3], [0xa1, 1, 0x19]]) {
+      expect(() => decodeSession(Uint8Array.from(nothing))).to.throw(PeerError)
+    }
+  })
+
+  it('fits the bound when it is full of skipped keys', () => {
     const state = full()
     const encoded = encodeSession(state)
-    expect(encoded.length).to.be.greaterThan(170_000).and.at.most(MAX_SESSION_STATE_BYTES)
+    expect(encoded.length).to.be.greaterThan(100_000).and.at.most(MAX_SESSION_STATE_BYTES)
     expect(decodeSession(encoded)).to.deep.equal(state)
   })
 
   it('refuses skipped keys that are cut, or too many', () => {
     const [state] = states()
     const patched = (skipped: Uint8Array): Uint8Array => {
-      const marker = new Uint8Array(44).fill(0xaa)
-      const marked = {
-        ...state!,
-        ec: {
-          ...state!.ec,
-          skipped: [
-            {
-              headerKey: new Uint8Array(32),
-              keys: [{ count: 0xaaaaaaaa, stored: 0, key: marker.subarray(12) }],
-            },
-          ],
-        },
-      }
+      const only = { count: 0xaaaaaaaa, epoch: 0, pqCount: 0, stored: 0, key: new Uint8Array(32) }
+      const marked = { ...state!, skipped: [{ headerKey: new Uint8Array(32), keys: [only] }] }
       const encoded = encodeSession(marked)
-      // header of a byte string of 44 bytes, then count, stored and key
-      const at = encoded.findIndex((byte, i) => byte === 0x58 && encoded[i + 1] === 44 && encoded[i + 2] === 0xaa)
-      return Uint8Array.from([...encoded.subarray(0, at), ...cborEncode(skipped), ...encoded.subarray(at + 46)])
+      // header of a byte string of 52 bytes, then count, epoch, pq count, stored and key
+      const at = encoded.findIndex((byte, i) => byte === 0x58 && encoded[i + 1] === 52 && encoded[i + 2] === 0xaa)
+      return Uint8Array.from([...encoded.subarray(0, at), ...cborEncode(skipped), ...encoded.subarray(at + 54)])
     }
-    expect(decodeSession(patched(new Uint8Array(88))).ec.skipped[0]!.keys).to.have.length(2)
-    expect(() => decodeSession(patched(new Uint8Array(43)))).to.throw(PeerError)
-    expect(() => decodeSession(patched(new Uint8Array(44 * (MAX_SKIPPED_KEYS + 1))))).to.throw(PeerError)
+    expect(decodeSession(patched(new Uint8Array(104))).skipped[0]!.keys).to.have.length(2)
+    expect(() => decodeSession(patched(new Uint8Array(51)))).to.throw(PeerError)
+    expect(() => decodeSession(patched(new Uint8Array(52 * (MAX_SKIPPED_KEYS + 1))))).to.throw(PeerError)
   })
 
   it('talks on after a restart', () => {

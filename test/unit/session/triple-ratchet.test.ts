@@ -1,17 +1,13 @@
 import { expect } from 'chai'
 import { toHex, utf8 } from '../../../node/crypto/bytes.ts'
-import { hkdfSha256 } from '../../../node/crypto/hash.ts'
-import { L } from '../../../node/crypto/labels.ts'
 import { ForgedError, type KithError, UsageError } from '../../../node/errors.ts'
 import { MAX_DEAD_STEPS, MAX_SKIPPED_AT_ONCE, MAX_SKIPPED_KEYS } from '../../../node/limits.ts'
-import { type LocatedHeader, locateHeader, planGaps, takeReceivingKey } from '../../../node/session/double-ratchet.ts'
-import { takePqReceivingKey } from '../../../node/session/pq-ratchet.ts'
-import {
-  encodeSession,
-  MAX_SKIPPED_CHAINS,
-  type SessionState,
-  wipeReplaced,
-} from '../../../node/session/session-state.ts'
+import { planGaps, takeReceivingKey } from '../../../node/session/double-ratchet.ts'
+import { planPq, takePqReceivingKey } from '../../../node/session/pq-ratchet.ts'
+import { encodeSession } from '../../../node/session/session-codec.ts'
+import { MAX_SKIPPED_CHAINS, type SessionState, wipeReplaced } from '../../../node/session/session-state.ts'
+import { combineKeys } from '../../../node/session/symmetric-chain.ts'
+import { takeSkipped } from '../../../node/session/skipped-keys.ts'
 import {
   nextPosition,
   openEnvelope,
@@ -20,21 +16,10 @@ import {
   sealEnvelope,
 } from '../../../node/session/triple-ratchet.ts'
 import { decodeEnvelope, encodeEnvelope, ENVELOPE_KIND } from '../../../node/wire/envelope.ts'
-import { HEADER_BYTES, PIECE_TYPE } from '../../../node/wire/header.ts'
+import { HEADER_BYTES } from '../../../node/wire/header.ts'
 import { pad } from '../../../node/wire/payload.ts'
-import {
-  badX25519Keys,
-  befriend,
-  craftEnvelope,
-  DAY,
-  NOW,
-  type Pair,
-  type Random,
-  sealText,
-  seededRandom,
-} from '../../support/session-fixtures.ts'
-
-type Sealed = Pick<SealedEnvelope, 'prefix' | 'body'>
+import { locate, type Sealed, skippedCount, Talk } from '../../support/ratchet-talk.ts'
+import { badX25519Keys, craftEnvelope, DAY, NOW, sealText } from '../../support/session-fixtures.ts'
 
 function codeOf(run: () => unknown): string | undefined {
   try {
@@ -43,50 +28,6 @@ function codeOf(run: () => unknown): string | undefined {
   } catch (error) {
     return (error as KithError).code
   }
-}
-
-/** Two friends who carry their states along. */
-class Talk {
-  readonly random: Random
-  readonly states: Pair
-  now = NOW
-
-  constructor(seed: string) {
-    this.random = seededRandom(seed)
-    this.states = befriend(this.random)
-  }
-
-  send(from: 'a' | 'b', text: string, floor = 0): SealedEnvelope {
-    const sealed = sealText(this.states[from], this.random, text, { floor })
-    this.states[from] = sealed.session
-    return sealed
-  }
-
-  receive(to: 'a' | 'b', envelope: Sealed): string {
-    const opened = openEnvelope(this.states[to], { ...envelope, now: this.now })
-    this.states[to] = opened.session
-    return new TextDecoder().decode(opened.payload)
-  }
-
-  refuses(to: 'a' | 'b', envelope: Sealed): void {
-    const before = encodeSession(this.states[to])
-    expect(() => openEnvelope(this.states[to], { ...envelope, now: this.now })).to.throw(ForgedError)
-    expect(encodeSession(this.states[to])).to.deep.equal(before)
-  }
-
-  /** `a` sends, `b` answers: both have stepped. */
-  roundTrip(): void {
-    this.receive('b', this.send('a', 'there'))
-    this.receive('a', this.send('b', 'and back'))
-  }
-}
-
-function skippedCount(state: SessionState): number {
-  return state.ec.skipped.reduce((sum, { keys }) => sum + keys.length, 0)
-}
-
-function pqSkippedCount(state: SessionState): number {
-  return state.pq.epochs.reduce((sum, { skipped }) => sum + skipped.length, 0)
 }
 
 describe('triple ratchet', () => {
@@ -104,7 +45,7 @@ describe('triple ratchet', () => {
         }
       }
       expect(talk.states.a.ec.sendingNumber).to.equal(6)
-      expect(skippedCount(talk.states.a) + pqSkippedCount(talk.states.b)).to.equal(0)
+      expect(skippedCount(talk.states.a) + skippedCount(talk.states.b)).to.equal(0)
     })
 
     it('tells counts, serials, tag counter and what was opened', () => {
@@ -165,7 +106,8 @@ describe('triple ratchet', () => {
       ]
       for (const [length, size] of cases) {
         const payload = talk.random(length)
-        const init = { random: talk.random, payload, kind: 1, tag: new Uint8Array(16), tagCounter: 1, expiryDay: 1 }
+        const sealing = { random: talk.random, now: NOW, payload }
+        const init = { ...sealing, kind: 1, tag: new Uint8Array(16), tagCounter: 1, expiryDay: 1 }
         const sealed = sealEnvelope(talk.states.a, { ...init, floor: undefined })
         talk.states.a = sealed.session
         const envelope = encodeEnvelope({ ...init, nonce: new Uint8Array(8), body: sealed.body })
@@ -314,22 +256,6 @@ describe('triple ratchet', () => {
       }
       expect(talk.receive('b', craftEnvelope(talk.states.a, talk.random))).to.equal('crafted')
     })
-
-    it('understand a friend who offers a post-quantum epoch, and stay at epoch 0', () => {
-      const talk = new Talk('piece')
-      const piece = {
-        type: PIECE_TYPE.encapsulationKey,
-        epoch: 1,
-        bytes: talk.random(1184),
-        mac: talk.random(32),
-      }
-      const answer = talk.send('b', 'x')
-      expect(openEnvelope(talk.states.a, { ...answer, now: NOW }).header.highestPqEpoch).to.equal(0)
-      const offer = craftEnvelope(talk.states.a, talk.random, { piece, highestPqEpoch: 1 })
-      expect(talk.receive('b', offer)).to.equal('crafted')
-      expect(talk.states.b.pq.theirEpoch).to.equal(1)
-      expect(talk.states.b.pq.epochs.map(({ epoch }) => epoch)).to.deep.equal([0])
-    })
   })
 
   describe('messages that are missing', () => {
@@ -344,11 +270,9 @@ describe('triple ratchet', () => {
       }
       talk.receive('b', talk.send('a', 'last'))
       expect(skippedCount(talk.states.b)).to.equal(late.length)
-      expect(pqSkippedCount(talk.states.b)).to.equal(late.length)
       for (const [envelope, text] of late.toReversed()) expect(talk.receive('b', envelope)).to.equal(text)
       expect(skippedCount(talk.states.b)).to.equal(0)
-      expect(pqSkippedCount(talk.states.b)).to.equal(0)
-      expect(talk.states.b.ec.skipped).to.deep.equal([])
+      expect(talk.states.b.skipped).to.deep.equal([])
     })
 
     it('are forgotten beyond five chains', () => {
@@ -358,7 +282,7 @@ describe('triple ratchet', () => {
         lost.push(talk.send('a', `lost ${turn}`))
         talk.roundTrip()
       }
-      expect(talk.states.b.ec.skipped).to.have.length(MAX_SKIPPED_CHAINS)
+      expect(talk.states.b.skipped).to.have.length(MAX_SKIPPED_CHAINS)
       talk.refuses('b', lost[1]!)
       expect(talk.receive('b', lost[2]!)).to.equal('lost 2')
     })
@@ -372,7 +296,7 @@ describe('triple ratchet', () => {
       talk.now += 1
       talk.receive('b', talk.send('a', '4'))
       talk.refuses('b', two)
-      expect(skippedCount(talk.states.b) + pqSkippedCount(talk.states.b)).to.equal(0)
+      expect(skippedCount(talk.states.b)).to.equal(0)
     })
 
     it('below the floor are not stored, and what was stored below it is dropped', () => {
@@ -383,13 +307,12 @@ describe('triple ratchet', () => {
       talk.receive('b', talk.send('a', 'floor 3', 3))
       // 3 and 5 to 9 may still come
       expect(skippedCount(talk.states.b)).to.equal(6)
-      expect(pqSkippedCount(talk.states.b)).to.equal(6)
       talk.refuses('b', sent[2]!)
       expect(talk.receive('b', sent[3]!)).to.equal('3')
       expect(talk.receive('b', sent[7]!)).to.equal('7')
       talk.send('a', 'lost')
       talk.receive('b', talk.send('a', 'all dead', 12))
-      expect(skippedCount(talk.states.b) + pqSkippedCount(talk.states.b)).to.equal(0)
+      expect(skippedCount(talk.states.b)).to.equal(0)
       talk.refuses('b', sent[9]!)
     })
 
@@ -459,7 +382,6 @@ describe('triple ratchet', () => {
         if (round === 1) talk.receive('a', talk.send('b', 'turn'))
       }
       expect(skippedCount(talk.states.b)).to.equal(MAX_SKIPPED_KEYS)
-      expect(pqSkippedCount(talk.states.b)).to.equal(MAX_SKIPPED_KEYS)
       talk.refuses('b', sent[699]!)
       expect(talk.receive('b', sent[700]!)).to.equal('0 700')
       expect(talk.receive('b', sent[2699]!)).to.equal('2 899')
@@ -496,10 +418,8 @@ describe('triple ratchet', () => {
       const passed = new Talk('gone')
       const first = passed.send('a', 'skipped')
       passed.receive('b', passed.send('a', 'direct'))
-      const [ecKey, pqKey] = keysOf(passed.states.b, first)
-      expect(toHex(encodeSession(passed.states.b)))
-        .to.include(toHex(ecKey!))
-        .and.include(toHex(pqKey!))
+      const [key] = keysOf(passed.states.b, first)
+      expect(toHex(encodeSession(passed.states.b))).to.include(toHex(key!))
     })
 
     it('T25 the sender forgets its key too', () => {
@@ -515,13 +435,13 @@ describe('triple ratchet', () => {
       talk.receive('b', talk.send('a', 'x'))
       const before = talk.states.b
       const oldChain = before.ec.receiving!.key
-      const kept = before.ec.skipped[0]!.keys[0]!.key.slice()
+      const kept = before.skipped[0]!.keys[0]!.key.slice()
       talk.receive('b', talk.send('a', 'y'))
       const encoded = encodeSession(talk.states.b)
       wipeReplaced(before, talk.states.b)
       expect(oldChain.every((byte) => byte === 0)).to.equal(true)
       expect(encodeSession(talk.states.b)).to.deep.equal(encoded)
-      expect(talk.states.b.ec.skipped[0]!.keys[0]!.key).to.deep.equal(kept)
+      expect(talk.states.b.skipped[0]!.keys[0]!.key).to.deep.equal(kept)
       expect(talk.receive('b', talk.send('a', 'z'))).to.equal('z')
       wipeReplaced(talk.states.b, undefined)
       expect(talk.states.b.ec.rootKey.every((byte) => byte === 0)).to.equal(true)
@@ -557,7 +477,7 @@ describe('triple ratchet', () => {
       for (const envelope of earlier) talk.receive('b', envelope)
       for (const envelope of earlier) talk.refuses('b', envelope)
       const { key: ecChain } = talk.states.b.ec.receiving!
-      expect(toHex(ecChain)).to.not.equal(toHex(talk.states.b.pq.epochs[0]!.receiving.key))
+      expect(toHex(ecChain)).to.not.equal(toHex(talk.states.b.pq.epochs[0]!.receiving!.key))
     })
 
     it('need both halves', () => {
@@ -565,10 +485,9 @@ describe('triple ratchet', () => {
       talk.roundTrip()
       const sealed = talk.send('a', 'x')
       const { b } = talk.states
-      const [epoch] = b.pq.epochs
       const noPq = {
         ...b,
-        pq: { ...b.pq, epochs: [{ ...epoch!, receiving: { ...epoch!.receiving, key: talk.random(32) } }] },
+        pq: { ...b.pq, epochs: [{ epoch: 0, receiving: { key: talk.random(32), count: 1 } }] },
       }
       const noEc = { ...b, ec: { ...b.ec, rootKey: talk.random(32) } }
       for (const thief of [noPq, noEc]) {
@@ -587,18 +506,15 @@ describe('triple ratchet', () => {
   })
 })
 
-function locate(state: SessionState, envelope: Sealed): LocatedHeader {
-  const associated = Uint8Array.from([...state.th3, ...envelope.prefix])
-  return locateHeader(state.ec, envelope.body.subarray(0, HEADER_BYTES + 40), associated)
-}
-
-/** Both halves' keys of a message and the message key, as the reader derives them. */
+/** The message key and, unless it was passed over, both halves' keys, as the reader derives them. */
 function keysOf(state: SessionState, envelope: Sealed): Uint8Array[] {
   const located = locate(state, envelope)
   const gaps = planGaps(state.ec, located)
-  const ec = takeReceivingKey(state.ec, located, gaps, NOW)
-  const pq = takePqReceivingKey(state.pq, located.header, gaps, NOW)
-  return [ec.key, pq.key, hkdfSha256(pq.key, ec.key, L('messageKey'), 32)]
+  if (!gaps) return [takeSkipped(state.skipped, located.headerKey, located.header).key]
+  const ec = takeReceivingKey(state.ec, located, gaps)
+  const pq = takePqReceivingKey(state.pq, planPq(state.pq, located.header, gaps))
+  const halves = [ec.key.slice(), pq.key.slice()]
+  return [combineKeys(ec.key, pq.key), ...halves]
 }
 
 function messageOf(state: SessionState, envelope: Sealed): string {

@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { u32, utf8 } from '../../../node/crypto/bytes.ts'
 import { type RowKey, type Store, TABLE } from '../../../node/ports.ts'
-import { type CreateHomeInit, createHome, openHome, type OpenHomeInit } from '../../../node/store/home.ts'
+import {
+  type CreateHomeInit,
+  createHome,
+  openHome,
+  type OpenHomeInit,
+  SCHEMA_ROW,
+  SCHEMA_VERSION,
+} from '../../../node/store/home.ts'
 import { hasIdentity, homePaths } from '../../../node/store/home-directory.ts'
 import { openVault } from '../../../node/store/vault.ts'
 import { countingRandom } from '../../support/counting-random.ts'
@@ -134,12 +141,20 @@ describe('home', () => {
       expect(await rejection(openHome(person(path)))).to.have.property('code', 'STORE_DAMAGED')
     })
 
+    it('takes over the schema of before, so that older programs refuse what this one writes', async () => {
+      await create(path)
+      const { store } = await openHome(person(path))
+      await store.write([{ key: SCHEMA_ROW, value: u32(1) }])
+      await store.close()
+      const opened = await openHome(person(path))
+      expect(await opened.store.get(SCHEMA_ROW)).to.deep.equal(u32(SCHEMA_VERSION))
+      await opened.store.close()
+    })
+
     it('refuses a schema newer than it knows, with a hint', async () => {
       await create(path)
       const { store } = await openHome(person(path))
-      await store.write([
-        { key: { table: TABLE.meta, scope: utf8('schema'), position: new Uint8Array(0) }, value: u32(2) },
-      ])
+      await store.write([{ key: SCHEMA_ROW, value: u32(SCHEMA_VERSION + 1) }])
       await store.close()
       const error = await rejection(openHome(person(path)))
       expect(error).to.have.property('code', 'SCHEMA')
