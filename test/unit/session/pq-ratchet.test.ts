@@ -332,6 +332,31 @@ describe('post-quantum epochs', () => {
       }
     })
 
+    it('is dead or alive on each side of a turn within one chain, as the floor says', () => {
+      for (const floor of [0, 1, 2, 3]) {
+        const talk = new Talk(`floor ${floor}`)
+        talk.roundTrip()
+        talk.say('a', 'known chain')
+        talk.now += DAY
+        const early = talk.send('b', 'before the offer')
+        talk.say('a', 'offer')
+        const answer = talk.send('b', 'answer, in the chain of before')
+        talk.receive('a', early)
+        const missing = [talk.send('a', '0'), talk.send('a', '1')]
+        talk.receive('a', answer)
+        missing.push(talk.send('a', '2'), talk.send('a', '3'))
+        const seen = talk.send('a', 'seen', floor)
+        expect(talk.header('b', seen)).to.include({ count: 4, pqEpoch: 1, pqCount: 2 })
+        talk.receive('b', seen)
+        expect(skippedCount(talk.states.b)).to.equal(4 - floor)
+        for (const [count, envelope] of missing.entries()) {
+          if (count < floor) talk.refuses('b', envelope)
+          else expect(talk.receive('b', envelope)).to.equal(String(count))
+        }
+        expect(talk.states.b.skipped).to.deep.equal([])
+      }
+    })
+
     it(`is gone when its epoch is older than ${KEPT_PQ_EPOCHS - 1} others`, () => {
       const talk = new Talk('gone')
       const late = talk.send('a', 'late')
