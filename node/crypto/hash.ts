@@ -1,9 +1,9 @@
-/** SHA-256, SHA-512, HMAC and HKDF (FIPS 180-4, RFC 2104, RFC 5869). */
+/**
+ * SHA-256, SHA-512, HMAC and HKDF (FIPS 180-4, RFC 2104, RFC 5869), all on node:crypto's one-shot hash: for the short inputs
+ * of a ratchet its HMAC objects cost ten times as much. The tests hold them against noble.
+ */
 import { hash as nativeHash } from 'node:crypto'
-import { hkdf } from '@noble/hashes/hkdf.js'
-import { hmac } from '@noble/hashes/hmac.js'
-import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js'
-import { concat } from './bytes.ts'
+import { concat, u8 } from './bytes.ts'
 
 /** `H` of the protocol document: SHA-256 over the joined parts, 32 bytes. */
 export function sha256(...parts: Uint8Array[]): Uint8Array {
@@ -24,9 +24,32 @@ function digest(algorithm: string, parts: Uint8Array[]): Uint8Array {
   return bytes
 }
 
+/** Bytes of a block of SHA-256. */
+const BLOCK_BYTES = 64
+const HASH_BYTES = 32
+
 /** HMAC-SHA-256 over the joined parts, 32 bytes. */
 export function hmacSha256(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array {
-  return hmac(nobleSha256, key, concat(...parts))
+  const short = key.length > BLOCK_BYTES ? sha256(key) : key
+  let length = BLOCK_BYTES
+  for (const part of parts) length += part.length
+  const inner = new Uint8Array(length)
+  const outer = new Uint8Array(BLOCK_BYTES + HASH_BYTES)
+  for (let i = 0; i < BLOCK_BYTES; i++) {
+    const byte = i < short.length ? short[i]! : 0
+    inner[i] = byte ^ 0x36
+    outer[i] = byte ^ 0x5c
+  }
+  let offset = BLOCK_BYTES
+  for (const part of parts) {
+    inner.set(part, offset)
+    offset += part.length
+  }
+  outer.set(sha256(inner), BLOCK_BYTES)
+  const mac = sha256(outer)
+  inner.fill(0)
+  outer.fill(0)
+  return mac
 }
 
 /** HMAC-SHA-256 of many messages under one key, 32 bytes each: what depends on the key alone is computed once. */
@@ -43,7 +66,17 @@ export const NO_SALT = new Uint8Array(0)
  * @param length bytes of output, at most 8160
  */
 export function hkdfSha256(salt: Uint8Array, ikm: Uint8Array, info: Uint8Array, length: number): Uint8Array {
-  return hkdf(nobleSha256, ikm, salt, info, length)
+  const rounds = Math.ceil(length / HASH_BYTES)
+  if (rounds > 255) throw new RangeError(`expected at most ${255 * HASH_BYTES} bytes of output, got ${length}`)
+  const key = hmacSha256(salt, ikm)
+  const output = new Uint8Array(rounds * HASH_BYTES)
+  let block: Uint8Array = new Uint8Array(0)
+  for (let round = 1; round <= rounds; round++) {
+    block = hmacSha256(key, block, info, u8(round))
+    output.set(block, (round - 1) * HASH_BYTES)
+  }
+  key.fill(0)
+  return length === output.length ? output : output.slice(0, length)
 }
 
 /**

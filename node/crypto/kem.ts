@@ -1,9 +1,12 @@
 /**
- * ML-KEM-768 (FIPS 203) by noble, since key generation and encapsulation must take their coins as arguments.
+ * ML-KEM-768 (FIPS 203). Encapsulation is noble's, since it must take its coins as an argument; key generation from a seed
+ * and decapsulation are node:crypto's where it has them (Node.js 24.7), else noble's. The tests hold one against the other.
  * Decapsulation never fails on a ciphertext of the right length: a wrong one gives a secret that opens nothing.
  */
+import * as nodeCrypto from 'node:crypto'
 import { ml_kem768 } from '@noble/post-quantum/ml-kem.js'
 import { PeerError } from '../errors.ts'
+import { concat, fromHex } from './bytes.ts'
 
 export const KEM_SEED_BYTES = 64
 export const KEM_COINS_BYTES = 32
@@ -23,7 +26,27 @@ export interface KemKeyPair {
 
 /** Key pair of 64 random bytes. */
 export function kemKeyPair(seed: Uint8Array): KemKeyPair {
+  if (!hasNative) return kemKeyPairByNoble(seed)
+  const spki = nodeCrypto.createPublicKey(nativeKey(seed)).export({ format: 'der', type: 'spki' })
+  return { seed, public: new Uint8Array(spki.subarray(-KEM_PUBLIC_BYTES)) }
+}
+
+/** The same by noble alone. */
+export function kemKeyPairByNoble(seed: Uint8Array): KemKeyPair {
   return { seed, public: ml_kem768.keygen(seed).publicKey }
+}
+
+/** Older runtimes have no ML-KEM. */
+const hasNative = typeof nodeCrypto.decapsulate === 'function'
+/** PKCS #8 with the seed alone (RFC 9935). */
+const PKCS8_SEED_PREFIX = fromHex('3054020100300b060960864801650304040204428040')
+
+function nativeKey(seed: Uint8Array): nodeCrypto.KeyObject {
+  if (seed.length !== KEM_SEED_BYTES) throw new RangeError(`expected a seed of 64 bytes, got ${seed.length}`)
+  const der = Buffer.from(concat(PKCS8_SEED_PREFIX, seed))
+  const key = nodeCrypto.createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+  der.fill(0)
+  return key
 }
 
 /**
@@ -65,5 +88,11 @@ export function kemDecapsulate(seed: Uint8Array, ciphertext: Uint8Array): Uint8A
   if (ciphertext.length !== KEM_CIPHERTEXT_BYTES) {
     throw new PeerError('BAD_KEY', `expected a ml-kem ciphertext of 1088 bytes, got ${ciphertext.length}`)
   }
+  if (!hasNative) return kemDecapsulateByNoble(seed, ciphertext)
+  return new Uint8Array(nodeCrypto.decapsulate(nativeKey(seed), ciphertext))
+}
+
+/** The same by noble alone, for a ciphertext of 1088 bytes. */
+export function kemDecapsulateByNoble(seed: Uint8Array, ciphertext: Uint8Array): Uint8Array {
   return ml_kem768.decapsulate(ciphertext, ml_kem768.keygen(seed).secretKey)
 }

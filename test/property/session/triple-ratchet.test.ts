@@ -4,7 +4,7 @@
  */
 import { expect } from 'chai'
 import * as fc from 'fast-check'
-import { toHex, utf8 } from '../../../node/crypto/bytes.ts'
+import { toHex } from '../../../node/crypto/bytes.ts'
 import { ForgedError } from '../../../node/errors.ts'
 import { currentEpoch } from '../../../node/session/pq-ratchet.ts'
 import { encodeSession } from '../../../node/session/session-codec.ts'
@@ -144,7 +144,6 @@ describe('triple ratchet over a hostile carrier', () => {
       const held = currentEpoch(carrier.states.a.pq)
       expect(held, `epochs at a loss of ${loss}`).to.be.at.least(Math.floor(messages / 200))
       expect(carrier.highestLag).to.be.at.most(2)
-      if (RUNS > 0) console.log({ loss, messages, epochs: held, highestLag: carrier.highestLag, lost: carrier.lost })
       carrier.finish()
     }
   })
