@@ -52,12 +52,6 @@ export function hmacSha256(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array 
   return mac
 }
 
-/** HMAC-SHA-256 of many messages under one key, 32 bytes each: what depends on the key alone is computed once. */
-export function hmacSha256Under(key: Uint8Array): (message: Uint8Array) => Uint8Array {
-  const keyed = hmac.create(nobleSha256, key)
-  return (message) => keyed.clone().update(message).digest()
-}
-
 /** No salt: RFC 5869 then uses 32 zero bytes. */
 export const NO_SALT = new Uint8Array(0)
 

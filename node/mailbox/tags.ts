@@ -6,7 +6,7 @@
  * The first counter of a direction is 0.
  */
 import { toHex, u64 } from '../crypto/bytes.ts'
-import { hkdfSha256, hmacSha256, hmacSha256Under, NO_SALT } from '../crypto/hash.ts'
+import { hkdfSha256, hmacSha256, NO_SALT } from '../crypto/hash.ts'
 import { L } from '../crypto/labels.ts'
 import { TAG_WINDOW } from '../limits.ts'
 import { TAG_BYTES } from '../wire/envelope.ts'
@@ -26,13 +26,13 @@ export function tag(key: Uint8Array, counter: number): Uint8Array {
  * of an envelope that opened, and holds at most 256 tags however far it jumps.
  */
 export class TagWindow {
-  readonly #mac: (message: Uint8Array) => Uint8Array
+  readonly #key: Uint8Array
   readonly #counters = new Map<string, number>()
   #highest: number
 
   /** @param highest highest counter seen, -1 for none: all that has to be stored of a window */
   constructor(key: Uint8Array, highest = -1) {
-    this.#mac = hmacSha256Under(key)
+    this.#key = key
     this.#highest = highest
     this.#fill(this.#lowest(), this.#end())
   }
@@ -77,7 +77,7 @@ export class TagWindow {
 
   #fill(from: number, to: number): void {
     for (let counter = from; counter < to; counter++) {
-      this.#counters.set(toHex(this.#mac(u64(counter)).subarray(0, TAG_BYTES)), counter)
+      this.#counters.set(toHex(tag(this.#key, counter)), counter)
     }
   }
 }
