@@ -13,7 +13,7 @@ import {
   type ReadMailbox,
 } from '../mailbox/generations.ts'
 import { friendMailbox, openCopy } from '../mailbox/keys.ts'
-import { PROTOCOL_VERSION } from '../limits.ts'
+import { PROTOCOL_VERSION, SKIPPED_TAGS } from '../limits.ts'
 import { TABLE } from '../ports.ts'
 import { echoedSerial, openEnvelope } from '../session/triple-ratchet.ts'
 import { type SessionState, wipeReplaced } from '../session/session-state.ts'
@@ -58,6 +58,8 @@ const seenRow = struct({ messageId: [1, bytes(16)], at: [2, uint()] })
 const REPEAT_MS = 600_000
 /** Receipts are not acknowledged, however often they come. */
 const NEVER_REPEATED = Number.MAX_SAFE_INTEGER
+/** Tags above the window among which one is sought of what does not open: a friend leaves 1000 out at each crash. */
+const TAGS_SOUGHT_AHEAD = 16 * SKIPPED_TAGS
 /** Envelopes between two yields: opening one takes about a millisecond. */
 const YIELD_EVERY = 8
 
@@ -232,7 +234,8 @@ export class Inbox {
       return opened
     }
     const isAlive = envelope.expiryDay * DAY > this.#init.protocolTime()
-    this.#learnFromClosed(batch, lanes, { parts, inMailbox: isAlive && mail.box !== undefined, tagged: tagged[0] })
+    const inMailbox = isAlive && mail.box !== undefined
+    this.#learnFromClosed(batch, lanes, { parts, inMailbox, tagged: tagged[0], tag: envelope.tag })
     return undefined
   }
 
@@ -249,9 +252,10 @@ export class Inbox {
       /** The friend must have put it where it was. */
       inMailbox: boolean
       tagged: Lane | undefined
+      tag: Uint8Array
     },
   ): void {
-    const { parts, inMailbox, tagged } = mail
+    const { parts, inMailbox, tagged, tag } = mail
     for (const lane of lanes) {
       const { session } = progressOf(batch, lane)
       const echoed = echoedSerial(session, parts)
@@ -259,8 +263,11 @@ export class Inbox {
       if (echoed > session.sentSerial) markBehind(batch, lane)
       return
     }
-    // without the tag it may be of a session that crossed ours and is not known here yet
-    if (inMailbox && tagged) markBehind(batch, tagged)
+    if (!inMailbox) return
+    // the friend may have crashed since; without a tag it may be of a session that crossed ours and is not known here yet
+    const others = lanes.filter((lane) => progressOf(batch, lane).behind !== BEHIND.friend)
+    const lane = tagged ?? others.find(({ window }) => window.isAhead(tag, TAGS_SOUGHT_AHEAD))
+    if (lane) markBehind(batch, lane)
   }
 
   #open(lane: Lane, session: SessionState, parts: { prefix: Uint8Array; body: Uint8Array }) {

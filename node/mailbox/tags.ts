@@ -5,7 +5,7 @@
  *   tag key = HKDF(salt none, direction's secret, L("tag-key"), 32)      tag = HMAC(tag key, u64 counter)[0..16]
  * The first counter of a direction is 0.
  */
-import { toHex, u64 } from '../crypto/bytes.ts'
+import { equal, toHex, u64 } from '../crypto/bytes.ts'
 import { hkdfSha256, hmacSha256, NO_SALT } from '../crypto/hash.ts'
 import { L } from '../crypto/labels.ts'
 import { TAG_WINDOW } from '../limits.ts'
@@ -50,6 +50,18 @@ export class TagWindow {
   /** The counter of a tag; undefined when it is none of this window. */
   lookup(bytes: Uint8Array): number | undefined {
     return this.#counters.get(toHex(bytes))
+  }
+
+  /**
+   * Whether a tag is one of the first `ahead` counters above the window: of a writer who left many out. Each counter costs
+   * an HMAC, so this is for single envelopes of which it must be known.
+   */
+  isAhead(bytes: Uint8Array, ahead: number): boolean {
+    const end = Math.min(this.#end() + ahead, Number.MAX_SAFE_INTEGER)
+    for (let counter = this.#end(); counter < end; counter++) {
+      if (equal(tag(this.#key, counter), bytes)) return true
+    }
+    return false
   }
 
   /** Tells that an authentic envelope with this counter was opened, whichever way it came. Lower ones change nothing. */

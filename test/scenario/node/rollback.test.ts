@@ -67,6 +67,29 @@ describe('a home that was put back', () => {
     expect(await problemsOf(bob), 'who was not put back goes on').to.deep.equal([])
   })
 
+  it('T26 a friend who crashed since, and whose word does not open any more, tells it too', async () => {
+    const village = await createVillage(807)
+    const { world, alice, bob } = village
+    await untilRest(village)
+    const yesterday = world.disk('alice').image()
+    // bob answers under a key that the older home cannot derive, and leaves out more tags than it looks for on gossip
+    for (const text of ['one', 'two']) {
+      await say(alice, bob, text)
+      await say(bob, alice, `${text}, I see`)
+      await untilRest(village)
+      await world.restart('bob')
+    }
+    // what she read is gone from the relay
+    await world.pass(5 * MINUTE)
+    world.crash('alice')
+    world.disk('alice').restore(yesterday)
+    await world.restart('alice')
+    await say(bob, alice, 'did you get home?')
+    await world.eventually(async () => (await problemsOf(alice)).includes('ROLLED_BACK'), 5 * MINUTE)
+    expect(await codeOf(alice.do((it) => it.send('bob', 'three')))).to.equal('ROLLED_BACK')
+    expect(await problemsOf(bob)).to.deep.equal([])
+  })
+
   it('ending the friendship and beginning it anew heals it', async () => {
     const village = await rolledBack(802)
     const { world, alice, bob } = village

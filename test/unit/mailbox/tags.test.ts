@@ -24,6 +24,16 @@ describe('mailbox/tags', () => {
     expect(window.lookup(new Uint8Array(0))).to.equal(undefined)
   })
 
+  it('finds a tag above the window, as far as it is asked to look', () => {
+    const window = new TagWindow(key, 10)
+    expect(window.isAhead(tag(key, 139), 2)).to.equal(true)
+    expect(window.isAhead(tag(key, 140), 2)).to.equal(true)
+    expect(window.isAhead(tag(key, 141), 2)).to.equal(false)
+    expect(window.isAhead(tag(key, 138), 2), 'which is in the window').to.equal(false)
+    expect(window.isAhead(new Uint8Array(0), 2)).to.equal(false)
+    expect([window.highest, window.size]).to.deep.equal([10, 139])
+  })
+
   it('moves upwards only, and keeps 128 behind', () => {
     const window = new TagWindow(key)
     window.seen(300)
