@@ -79,7 +79,7 @@ interface Batch {
   seen: Set<string>
   messages: Set<string>
   due: Uint8Array[]
-  /** Message IDs that the friend acknowledged: two envelopes may name the same. */
+  /** Message IDs that the friend acknowledged: two envelopes may name the same, and one may name it twice. */
   acknowledged: Set<string>
 }
 
@@ -169,7 +169,7 @@ export class Inbox {
         lane.window.seen(progress.highestTag)
       }
       const known = new Set(channel.receiptsDue.map(toHex))
-      channel.receiptsDue.push(...batch.due.filter((id) => !known.has(toHex(id))))
+      channel.receiptsDue.push(...batch.due.filter((id) => isNewIn(known, id)))
     })
     this.#hooks.mailboxes(tx, channel, batch.mailboxes)
     await this.#init.journal.commit(tx)
@@ -284,8 +284,7 @@ export class Inbox {
   async #accept(channel: Channel, batch: Batch, incoming: IncomingPayload): Promise<void> {
     const { payload, messageId } = incoming
     if (payload?.acknowledged) {
-      const ids = payload.acknowledged.filter((id) => !batch.acknowledged.has(toHex(id)))
-      for (const id of ids) batch.acknowledged.add(toHex(id))
+      const ids = payload.acknowledged.filter((id) => isNewIn(batch.acknowledged, id))
       this.#hooks.acknowledged(batch.tx, channel, ids)
     }
     if (payload) this.#init.handler.heads(channel.friend, payload.mine, payload.yours)
@@ -319,6 +318,12 @@ export class Inbox {
     batch.tx.put(TABLE.seen, NO_SCOPE, position, encode(seenRow, { messageId, at: now }))
     batch.due.push(messageId)
   }
+}
+
+/** Adds an ID to those that are known. @returns whether it was none of them */
+function isNewIn(known: Set<string>, id: Uint8Array): boolean {
+  const before = known.size
+  return known.add(toHex(id)).size > before
 }
 
 function progressOf({ lanes }: Batch, lane: Lane): LaneProgress {

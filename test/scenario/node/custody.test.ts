@@ -147,6 +147,23 @@ describe('an acknowledgement', () => {
     await untilRest(village)
     expect((await statesTold(village, messageId)).filter((state) => state === 'delivered')).to.have.lengthOf(1)
   })
+
+  it('that names a message twice settles it once', async () => {
+    const village = await createVillage(119, { node: { profile: 'light' } })
+    const { world, alice, bob } = village
+    await untilRest(village)
+    const messageId = await say(alice, bob, 'hello')
+    await world.eventually(async () => (await textsOf(bob, alice)).length === 1)
+    world.crash('bob')
+    const image = world.disk('bob').image()
+    const due = { table: TABLE.receiptDue, scope: await idOf(alice) }
+    expect(image.rows.list(due)).to.have.lengthOf(1)
+    image.rows.apply([{ key: { ...due, position: new Uint8Array(8) }, value: fromHex(messageId) }])
+    world.disk('bob').restore(image)
+    await world.restart('bob')
+    await untilRest(village)
+    expect((await statesTold(village, messageId)).filter((state) => state === 'delivered')).to.have.lengthOf(1)
+  })
 })
 
 describe('a relay that loses its disk', () => {
