@@ -53,6 +53,8 @@ export class Engine {
   readonly trace: Trace
   /** How often each fault struck. */
   readonly faults: FaultCounts = noFaultsYet()
+  /** Crashes in calls of ports, as `before store.write`. */
+  readonly crashPoints = new Map<string, number>()
   /** May be changed while the world runs. */
   readonly rates: FaultRates
   readonly #guarded: boolean

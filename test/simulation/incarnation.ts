@@ -90,6 +90,8 @@ export class Incarnation {
     this.calls++
     const side = this.#crashSide()
     if (side === undefined) return perform()
+    const point = `${side} ${what}`
+    this.engine.crashPoints.set(point, (this.engine.crashPoints.get(point) ?? 0) + 1)
     if (side === 'after') void perform()
     this.#crash()
     return new Promise<T>(() => {})

@@ -22,6 +22,8 @@ import { createSimNetwork } from './sim-network.ts'
 export interface SimPorts extends Ports {
   /** A network port under the peer ID of another seed of 32 bytes. */
   createNetwork(seed: Uint8Array): Network
+  /** The seed of `network`, 32 bytes. */
+  transportSeed: Uint8Array
 }
 
 /** Starts the program of a node on its ports; called again after each crash. */
@@ -218,6 +220,7 @@ export class World extends Engine {
       network: createSimNetwork(this.net, life, peerSeed),
       logger: createSimLogger(life),
       createNetwork: (seed) => createSimNetwork(this.net, life, seed),
+      transportSeed: peerSeed,
     }
   }
 

@@ -10,16 +10,18 @@ export interface Finished {
   counts: Record<string, number>
   /** Calls of ports. */
   calls: number
+  /** How long its world lived, in its own time. */
+  virtualMs: number
   failure?: { invariant: string; message: string; replay: string }
 }
 
 async function finish(seed: number): Promise<Finished> {
   const outcome = await runPlan(planOf(seed))
-  const { calls, failure, plan } = outcome
+  const { calls, virtualMs, failure, plan } = outcome
   const coverage = new Coverage()
   coverage.add(outcome)
   const told = failure && { ...failure, replay: `${replayCommand(plan)} --shrink` }
-  return { seed, counts: coverage.counts(), calls, ...(told && { failure: told }) }
+  return { seed, counts: coverage.counts(), calls, virtualMs, ...(told && { failure: told }) }
 }
 
 process.on('message', ({ seed }: { seed: number }) => {

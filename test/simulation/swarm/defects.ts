@@ -2,30 +2,33 @@
  * Planted defects: what a node would do whose program were wrong in one place. Each stands between a node and its ports, so
  * that no product code knows of them; a swarm that does not find one of them proves nothing about it.
  */
-import { concat, toHex, u64, utf8 } from '../../../node/crypto/bytes.ts'
+import { concat, toHex, u64 } from '../../../node/crypto/bytes.ts'
 import { claimRow, readRow, slipRow } from '../../../node/custody/rows.ts'
 import { laneRow } from '../../../node/delivery/channel.ts'
 import { ENVELOPE_BYTES, MAX_FRAME_BYTES } from '../../../node/limits.ts'
-import {
-  type Link,
-  type LinkServer,
-  type Ports,
-  type RowChange,
-  type RowKey,
-  type Store,
-  TABLE,
-} from '../../../node/ports.ts'
+import { type Ports, type RowChange, type RowKey, type Store, TABLE } from '../../../node/ports.ts'
+import { decodeMailboxes, encodeMailboxes } from '../../../node/mailbox/generations.ts'
 import { MAX_PAYLOAD_BYTES, payload as payloadShape } from '../../../node/wire/payload.ts'
 import * as wire from '../../../node/wire/commands.ts'
 import { bytes, bytesBetween, decode, encode, optional, struct, uint } from '../../../node/wire/schema.ts'
 import { SECOND } from '../engine.ts'
 import type { Invariant } from './invariants.ts'
-
-/** One life of the node that is to be wrong. */
-export interface Life {
-  /** 1 for the first. */
-  life: number
-}
+import {
+  type Life,
+  blindTo,
+  calling,
+  careless,
+  early,
+  isLane,
+  isMailboxes,
+  isOf,
+  knowsByPlace,
+  saying,
+  serving,
+  storing,
+  verbOf,
+  writing,
+} from './wrong-ports.ts'
 
 export interface Defect {
   name: string
@@ -40,7 +43,8 @@ export interface Defect {
 }
 
 const { VERB, STATUS } = wire
-const LANE = utf8('l')[0]!
+/** As in `direct-delivery.ts`: when a message goes the other ways as well. */
+const DIRECT_ALONE_MS = [2000, 10_000]
 const RECEIPT_DELAY_MS = [SECOND, 5 * SECOND] as const
 /** As in the history: the fields of a row. */
 const historyRow = struct({
@@ -50,106 +54,6 @@ const historyRow = struct({
   receivedAt: [4, uint()],
   via: [5, optional(uint(1))],
 })
-
-// ---- ways to be wrong ----
-
-function storing(change: (store: Store, life: Life) => Partial<Store>) {
-  return (ports: Ports, life: Life): Ports => ({ ...ports, store: { ...ports.store, ...change(ports.store, life) } })
-}
-
-/** What is written is something else. */
-function writing(change: (changes: readonly RowChange[]) => readonly RowChange[]) {
-  return storing((store) => ({ write: (changes) => store.write(change(changes)) }))
-}
-
-/** Reads of one table find nothing. */
-function blindTo(table: number, from = 1) {
-  return storing((store, { life }) => ({
-    get: async (key) => (key.table === table && life >= from ? undefined : store.get(key)),
-    list: async (range) => (range.table === table && life >= from ? [] : store.list(range)),
-  }))
-}
-
-/** Links of a person, whose calls go another way. */
-function calling(change: (link: Link) => Partial<Link>) {
-  return (ports: Ports): Ports => {
-    const { network } = ports
-    return {
-      ...ports,
-      network: {
-        ...network,
-        connect: async (server) => {
-          const link = await network.connect(server)
-          return { ...link, ...change(link) }
-        },
-      },
-    }
-  }
-}
-
-/** Streams of a relay, which are served another way. */
-function serving(change: (server: LinkServer) => Partial<LinkServer>) {
-  return (ports: Ports): Ports => {
-    const { network } = ports
-    return {
-      ...ports,
-      network: {
-        ...network,
-        start: async (inbound) =>
-          network.start({
-            ...inbound,
-            serve: (source) => {
-              const server = inbound.serve(source)
-              return (
-                server && {
-                  ...server,
-                  handle: (frame) => server.handle(frame),
-                  close: () => server.close(),
-                  ...change(server),
-                }
-              )
-            },
-          }),
-      },
-    }
-  }
-}
-
-/** What the log says of a state is another one. */
-function saying(from: string, to: string) {
-  return writing((changes) =>
-    changes.map((change) => {
-      if (change.key.table !== TABLE.event || change.value === undefined) return change
-      const row = JSON.parse(Buffer.from(change.value).toString()) as { detail: Record<string, unknown> }
-      if (row.detail['state'] !== from) return change
-      row.detail['state'] = to
-      return { ...change, value: utf8(JSON.stringify(row)) }
-    }),
-  )
-}
-
-const isLane = ({ key, value }: RowChange): boolean =>
-  key.table === TABLE.session && key.position[0] === LANE && value !== undefined
-const isOf = (table: number) => (change: RowChange) => change.key.table === table && change.value !== undefined
-
-/** Writes that are said to be done before they are. */
-const early = storing((store) => ({
-  write: async (changes) => {
-    store.write(changes).catch(() => undefined)
-  },
-}))
-
-const careless = storing((store) => ({ write: (changes) => store.write(changes).catch(() => undefined) }))
-
-function verbOf(frame: Uint8Array): number | undefined {
-  try {
-    return decode(wire.request, frame, MAX_FRAME_BYTES).verb
-  } catch {
-    return undefined
-  }
-}
-
-// ---- the defects ----
 
 export const DEFECTS: readonly Defect[] = [
   { name: 'tells of a batch before it is on the disk', breaks: ['noLoss', 'keyOnce', 'truthfulStates'], person: early },
@@ -309,6 +213,50 @@ export const DEFECTS: readonly Defect[] = [
       }
       return { ...ports, store: { ...store, write }, network: { ...network, publish } }
     },
+  },
+  {
+    name: 'adopts an older update of a mailbox last',
+    first: 7,
+    breaks: ['generationsAgree', 'mailboxNotRefilled', 'noLoss', 'bounded'],
+    person: writing((changes) =>
+      changes.map((change) => {
+        if (!isMailboxes(change)) return change
+        const mailboxes = decodeMailboxes(change.value!)
+        const { writing: newest, former } = mailboxes
+        if (!newest || newest.replacement === 0 || former.length === 0) return change
+        const older = { ...newest, secret: former.at(-1)! }
+        return { ...change, value: encodeMailboxes({ ...mailboxes, writing: older }) }
+      }),
+    ),
+  },
+  {
+    name: "has no other way when a friend's own node is slow",
+    first: 13,
+    breaks: ['noLoss'],
+    person: (ports) => {
+      const { clock } = ports
+      const after: typeof clock.after = (ms, run) =>
+        clock.after(ms, DIRECT_ALONE_MS.includes(ms) ? () => undefined : run)
+      return { ...ports, clock: { ...clock, after } }
+    },
+  },
+  {
+    name: 'does not write down that a friend remembers more',
+    first: 5,
+    breaks: ['rollbackNoticed', 'keyOnce'],
+    person: writing((changes) =>
+      changes.map((change) => {
+        if (!isLane(change)) return change
+        const { behind: _, ...row } = decode(laneRow, change.value!, 1_100_000)
+        return { ...change, value: encode(laneRow, row) }
+      }),
+    ),
+  },
+  {
+    name: 'believes a delivered from before it was put back',
+    first: 15,
+    breaks: ['truthfulStates'],
+    person: (ports, { memory }) => ({ ...ports, store: { ...ports.store, write: knowsByPlace(ports, memory) } }),
   },
   { name: 'relay: signs before the sync', breaks: ['truthfulStates'], relay: early },
   { name: 'relay: takes a full disk for a good one', first: 9, breaks: ['truthfulStates'], relay: careless },

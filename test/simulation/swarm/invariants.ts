@@ -12,6 +12,8 @@
  *   keyOnce            no message key and no tag is used for two messages
  *   mailboxNotRefilled what a relay was told to forget does not come again: an acknowledged copy, a released mailbox
  *   generationsAgree   everybody writes to a mailbox that the friend reads
+ *   rollbackNoticed    who was put back and hears from a friend who opened more than it ever sent stops sealing for that friend
+ *                      in the same batch, for good, and says so; nobody else does
  *   noBug              no node reports a bug of its own, and no call fails without a reason
  */
 export const INVARIANTS = [
@@ -24,6 +26,7 @@ export const INVARIANTS = [
   'keyOnce',
   'mailboxNotRefilled',
   'generationsAgree',
+  'rollbackNoticed',
   'noBug',
 ] as const
 export type Invariant = (typeof INVARIANTS)[number]

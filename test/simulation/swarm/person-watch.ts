@@ -11,6 +11,7 @@ import { decodeEnvelope } from '../../../node/wire/envelope.ts'
 import type { SimDisk } from '../sim-disk.ts'
 import { holds, Violation } from './invariants.ts'
 import { PLANTED, RELAYS } from './plan.ts'
+import type { SessionImage, SessionSurroundings, SessionWatch } from './session-watch.ts'
 
 const NO_SCOPE = new Uint8Array(0)
 const PLANTED_BYTES = Buffer.from(PLANTED)
@@ -20,10 +21,10 @@ const RANK: Record<string, number> = { queued: 0, sent: 1, custody: 2, delivered
 type Detail = Record<string, string | number | boolean>
 
 /** What the watches of one world ask of each other. */
-export interface Surroundings {
-  /** IDs, 32 bytes, by the name of the node. */
-  ids: ReadonlyMap<string, Uint8Array>
+export interface Surroundings extends SessionSurroundings {
   diskOf(name: string): SimDisk
+  /** Whether a message was ever on somebody's disk that was put back since. */
+  hadBefore(name: string, messageId: string): boolean
   /** Hex of the copy that a relay signed a receipt for; undefined when none gave this signed receipt. */
   receiptFor(receipt: Uint8Array): string | undefined
   /** A state was told of a message. */
@@ -39,17 +40,30 @@ export interface Shown {
   text: string
 }
 
+/** What a watch knew when the disk was copied. */
+export interface WatchImage {
+  shown: ReadonlyMap<string, Shown>
+  states: ReadonlyMap<string, string>
+  sealed: ReadonlyMap<string, string>
+  tags: ReadonlyMap<string, string>
+  sessions: SessionImage
+}
+
 export class PersonWatch {
   readonly name: string
   /** Messages that the log on the disk tells of, by ID. */
-  readonly shown = new Map<string, Shown>()
+  shown = new Map<string, Shown>()
+  /** IDs of all messages that it ever told of, before the disk was put back too. */
+  readonly everShown = new Set<string>()
   /** The last state told of a message. */
-  readonly states = new Map<string, string>()
+  states = new Map<string, string>()
+  /** In worlds in which somebody is put back. */
+  sessions: SessionWatch | undefined
   readonly #around: Surroundings
   readonly #names: ReadonlyMap<string, string>
   /** By place in a ratchet: the payload that was sealed there. */
-  readonly #sealed = new Map<string, string>()
-  readonly #tags = new Map<string, string>()
+  #sealed = new Map<string, string>()
+  #tags = new Map<string, string>()
   /** By receipt: the message that it counts for. */
   readonly #counted = new Map<string, string>()
 
@@ -64,10 +78,31 @@ export class PersonWatch {
     return [...this.shown.values()].filter((one) => one.friend === friend).map(({ messageId }) => messageId)
   }
 
+  /** A copy of the disk is made. */
+  image(): WatchImage {
+    return {
+      shown: new Map(this.shown),
+      states: new Map(this.states),
+      sealed: new Map(this.#sealed),
+      tags: new Map(this.#tags),
+      sessions: this.sessions!.image(),
+    }
+  }
+
+  /** The copy takes the disk's place: what came after it is held against nobody. */
+  restore(image: WatchImage, isNoticed: boolean): void {
+    this.shown = new Map(image.shown)
+    this.states = new Map(image.states)
+    this.#sealed = new Map(image.sealed)
+    this.#tags = new Map(image.tags)
+    this.sessions!.restore(image.sessions, isNoticed)
+  }
+
   /** A batch is on the disk. */
   durable(changes: readonly RowChange[]): void {
     const inCustody = new Set<string>()
     try {
+      this.sessions?.durable(changes)
       for (const { key, value } of changes) {
         if (key.table !== TABLE.event || value === undefined) continue
         const { event, detail } = JSON.parse(Buffer.from(value).toString()) as { event: string; detail: Detail }
@@ -113,6 +148,7 @@ export class PersonWatch {
     const direction = detail['direction'] === 'out' ? 'out' : 'in'
     holds(!this.shown.has(messageId), 'noDuplicate', () => `${this.name} is told twice of ${messageId}`)
     const friend = this.#names.get(String(detail[direction === 'out' ? 'to' : 'from'])) ?? 'somebody unknown'
+    this.everShown.add(messageId)
     this.shown.set(messageId, { messageId, friend, direction, text: String(detail['text']) })
     if (direction === 'out') this.#around.told('queued')
   }
@@ -127,7 +163,9 @@ export class PersonWatch {
 
   #expectThere(messageId: string): void {
     const friend = this.shown.get(messageId)?.friend ?? ''
-    const isThere = this.#around.ids.has(friend) && hasMessage(this.#around.diskOf(friend), messageId)
+    const isThere =
+      this.#around.ids.has(friend) &&
+      (hasMessage(this.#around.diskOf(friend), messageId) || this.#around.hadBefore(friend, messageId))
     holds(isThere, 'truthfulStates', () => `${this.name} is told delivered, ${friend} has not ${messageId}`)
   }
 
@@ -142,8 +180,11 @@ export class PersonWatch {
         if (!entry.lane) continue
         const place = `${toHex(entry.lane)}/${entry.chain}/${entry.count}`
         const payload = toHex(sha256(body.payload))
-        const before = this.#sealed.get(place) ?? payload
-        holds(before === payload, 'keyOnce', () => `${this.name} sealed two messages under one key, ${place}`)
+        const before = this.#sealed.get(place)
+        const isStopped = before === undefined && this.sessions?.isStopped(entry.lane) === true
+        holds(!isStopped, 'keyOnce', () => `${this.name} seals in a session that it knows to be an older one, ${place}`)
+        const isOnce = before === undefined || before === payload
+        holds(isOnce, 'keyOnce', () => `${this.name} sealed two messages under one key, ${place}`)
         this.#sealed.set(place, payload)
       }
     }
@@ -194,7 +235,7 @@ export function expectNothingPlanted(bytes: Uint8Array, where: string): void {
 }
 
 /** The rows of one batch for one friend, as a store to read from. */
-function outboxIn(changes: readonly RowChange[], scope: Uint8Array): Store {
+export function outboxIn(changes: readonly RowChange[], scope: Uint8Array): Store {
   const rows = changes.flatMap(({ key, value }) =>
     key.table === TABLE.outbox && value && Buffer.compare(key.scope, scope) === 0
       ? [{ position: key.position, value }]

@@ -3,14 +3,13 @@
  * When the plan has somebody who never comes back, a year goes by after that.
  */
 import { equal } from '../../../node/crypto/bytes.ts'
-import { loadChannel, sendingLane } from '../../../node/delivery/channel.ts'
 import { PAYLOAD_TYPE } from '../../../node/wire/payload.ts'
 import { loadEntries } from '../../../node/delivery/outbox.ts'
-import type { Store } from '../../../node/ports.ts'
 import { DAY, HOUR, MINUTE, SECOND } from '../engine.ts'
-import type { SimDisk } from '../sim-disk.ts'
 import { holds } from './invariants.ts'
+import { channelOf, look, type Looked, storeOn } from './look.ts'
 import { hasMessage } from './person-watch.ts'
+import { expectTornIsTold } from './torn.ts'
 import { friendsAmong } from './plan.ts'
 import type { Said, Swarm } from './swarm.ts'
 
@@ -26,12 +25,14 @@ export async function expectAtRest(swarm: Swarm): Promise<void> {
   await untilDelivered(swarm)
   await untilDrained(swarm)
   for (const pair of pairsOf(swarm)) await expectAgreement(swarm, pair)
+  await expectTornIsTold(swarm)
   if (swarm.plan.lost !== undefined) await expectExpiry(swarm, swarm.plan.lost)
 }
 
-/** Friends who are both there and still friends. */
-function pairsOf({ plan, ended }: Swarm): [string, string][] {
-  return friendsAmong(plan.people).filter(([a, b]) => a !== plan.lost && b !== plan.lost && !ended.has(`${a} ${b}`))
+/** Friends who are both there and still friends, and hold the sessions that they made together. */
+function pairsOf({ plan, ended, torn }: Swarm): [string, string][] {
+  const isWhole = (a: string, b: string): boolean => !ended.has(`${a} ${b}`) && !torn.has(`${a} ${b}`)
+  return friendsAmong(plan.people).filter(([a, b]) => a !== plan.lost && b !== plan.lost && isWhole(a, b))
 }
 
 async function untilDelivered(swarm: Swarm): Promise<void> {
@@ -65,11 +66,11 @@ async function waitingIn(swarm: Swarm): Promise<string[]> {
 
 /** Mailboxes of people who read are empty at the relay that can be relied on. */
 async function untilDrained(swarm: Swarm): Promise<void> {
-  const { world, plan, ended } = swarm
+  const { world, plan, ended, torn } = swarm
   const keeper = swarm.relayWatches.get(plan.keeper)!
   const end = world.now + DRAIN_MS
-  // what lies there for somebody lost or unfriended stays to its end
-  if (plan.lost !== undefined || ended.size > 0) return
+  // what lies there for somebody lost or unfriended, or for a home that is gone, stays to its end
+  if (plan.lost !== undefined || ended.size > 0 || torn.size > 0) return
   while (keeper.copies.size > 0) {
     holds(world.now < end, 'bounded', () => `${keeper.name} still holds ${keeper.copies.size} copies that were read`)
     await world.pass(MINUTE)
@@ -84,18 +85,9 @@ async function expectAgreement(swarm: Swarm, [a, b]: [string, string]): Promise<
   ] as const) {
     await expectGenerations(swarm, reader, other)
     const person = swarm.people.get(reader)!
-    const history = await person.do((it) => it.history({ who: other, limit: 1000 }))
-    const order = new Map(history.map(({ messageId }, place) => [messageId, place]))
-    holds(order.size === history.length, 'noDuplicate', () => `${reader} shows a message twice`)
-    const texts = new Map(history.map((entry) => [entry.text, entry]))
-    holds(texts.size === history.length, 'noDuplicate', () => `${reader} shows a text twice`)
-    for (const one of said) expectText(swarm, reader, one, { order, texts })
+    const looked = look(reader, await person.do((it) => it.history({ who: other, limit: 1000 })))
+    for (const one of said) expectText(swarm, reader, one, looked)
   }
-}
-
-interface Looked {
-  order: ReadonlyMap<string, number>
-  texts: ReadonlyMap<string, { messageId: string; state: string }>
 }
 
 function expectText(swarm: Swarm, reader: string, one: Said, { order, texts }: Looked): void {
@@ -124,10 +116,10 @@ function reportedId({ sending }: Said): string | undefined {
   }
 }
 
-async function expectGenerations({ world, fixture }: Swarm, author: string, reader: string): Promise<void> {
-  const writing = sendingLane(await loadChannel(storeOn(world.disk(author)), fixture.ids.get(reader)!))
-  const reading = await loadChannel(storeOn(world.disk(reader)), fixture.ids.get(author)!)
-  const isRead = reading.lanes.some((lane) => writing !== undefined && equal(lane.mailboxIn, writing.mailboxOut))
+async function expectGenerations(swarm: Swarm, author: string, reader: string): Promise<void> {
+  const { writing } = (await channelOf(swarm, author, reader)).mailboxes
+  const { reading } = (await channelOf(swarm, reader, author)).mailboxes
+  const isRead = reading.some(({ secret }) => writing !== undefined && equal(secret, writing.secret))
   holds(isRead, 'generationsAgree', () => `${author} writes where ${reader} does not read`)
 }
 
@@ -146,15 +138,5 @@ async function expectExpiry(swarm: Swarm, lost: string): Promise<void> {
     const state = watch.states.get(messageId) ?? 'queued'
     const isTold = state === 'delivered' ? hasMessage(world.disk(lost), messageId) : state === 'expired'
     holds(isTold, 'noLoss', () => `${from} is told ${state} of ${text} after a year without ${lost}`)
-  }
-}
-
-/** A disk as a store to read from, at once. */
-function storeOn(disk: SimDisk): Store {
-  return {
-    get: async (key) => disk.rows.get(key),
-    list: async (range) => disk.rows.list(range),
-    write: async () => undefined,
-    blind: (bytes) => disk.blind(bytes),
   }
 }

@@ -27,6 +27,7 @@ export interface Outcome {
   calls: number
   acts: Map<Act, number>
   faults: FaultCounts
+  crashPoints: ReadonlyMap<string, number>
   states: Map<string, number>
   failure?: Failure
 }
@@ -60,10 +61,11 @@ export async function runPlan(plan: Plan, defect?: Defect): Promise<Outcome> {
   } catch (error) {
     failure = failureOf(error)
   }
-  const { faults, elapsed, trace } = world
+  const { faults, crashPoints, elapsed, trace } = world
   const virtualMs = elapsed - swarm.fixture.elapsed
   const digest = trace.digest()
-  return { plan, digest, virtualMs, calls: trace.count, acts, faults, states, ...(failure && { failure }) }
+  const counts = { calls: trace.count, acts, faults, crashPoints, states }
+  return { plan, digest, virtualMs, ...counts, ...(failure && { failure }) }
 }
 
 function failureOf(error: unknown): Failure {

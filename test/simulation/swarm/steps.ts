@@ -6,7 +6,7 @@ import { TABLE } from '../../../node/ports.ts'
 import { DAY, MINUTE, SECOND } from '../engine.ts'
 import { NO_FAULTS } from '../faults.ts'
 import type { DiskImage } from '../sim-disk.ts'
-import { friendsAmong, otherRelay, PLANTED, type Step } from './plan.ts'
+import { friendsAmong, otherRelay, type Flood, PLANTED, type Step } from './plan.ts'
 import type { Swarm } from './swarm.ts'
 
 /** Does a step of the plan. @returns whether there was something to do */
@@ -74,7 +74,7 @@ export function takeStep(swarm: Swarm, step: Step): boolean {
       })
       return true
     case 'clock':
-      world.skew(step.who, step.ahead)
+      swarm.setClock(step.who, step.ahead)
       return true
     case 'cheat':
       swarm.relayWatches.get(other)!.cheat = step.how
@@ -101,6 +101,20 @@ export function takeStep(swarm: Swarm, step: Step): boolean {
       return true
     case 'flood':
       flood(swarm, step.with)
+      return true
+    case 'copy the home':
+      swarm.copyHome()
+      return true
+    case 'put the home back': {
+      const home = swarm.homes[Math.floor(step.which * swarm.homes.length)]
+      if (home) swarm.putHomeBack(home, step.isNoticed)
+      return home !== undefined
+    }
+    case 'weeks':
+      return swarm.age(step.weeks * 7 * DAY)
+    case 'direct':
+      if (world.disk(step.who).refusing !== undefined) return false
+      swarm.setDirect(step.who, step.mode)
       return true
     case 'knock':
       return knock(swarm, step.from, step.to)
@@ -163,7 +177,7 @@ function replaceDisk(swarm: Swarm, name: string, image: DiskImage | undefined): 
 }
 
 /** Somebody without a friend here sends what they made up, and what they overheard. */
-function flood(swarm: Swarm, kind: 'envelopes' | 'frames' | 'records'): void {
+function flood(swarm: Swarm, kind: Flood): void {
   const { world, fixture } = swarm
   const stranger = swarm.stranger!
   const random = world.random.fork(`flood at ${world.now}`)

@@ -2,12 +2,14 @@
  * The world of one plan while it runs: whole nodes on images of a village at rest, watched from outside, with a defect
  * planted if one is given.
  */
+import { equal } from '../../../node/crypto/bytes.ts'
+import type { DirectMode } from '../../../node/delivery/direct-links.ts'
 import { KithError } from '../../../node/errors.ts'
 import { allTopics } from '../../../node/mailbox/buckets.ts'
 import { BUCKET_BITS, KithNode } from '../../../node/node.ts'
-import type { Inbound } from '../../../node/ports.ts'
+import { type Inbound, type Row, TABLE } from '../../../node/ports.ts'
 import { KithRelay } from '../../../node/relay.ts'
-import type { Settling } from '../engine.ts'
+import { DAY, type Settling } from '../engine.ts'
 import { NO_FAULTS } from '../faults.ts'
 import type { Person, Relay } from '../people.ts'
 import type { DiskImage } from '../sim-disk.ts'
@@ -15,11 +17,14 @@ import { CrashedError, createWorld, type SimNode, type SimPorts, type World } fr
 import type { Defect } from './defects.ts'
 import { type Fixture, relaySeed } from './fixture.ts'
 import { holds } from './invariants.ts'
-import { PersonWatch, type Surroundings } from './person-watch.ts'
+import { PersonWatch, type Surroundings, type WatchImage } from './person-watch.ts'
 import { type Act, otherRelay, type Plan, RELAYS } from './plan.ts'
 import { RelayWatch } from './relay-watch.ts'
+import { SessionWatch } from './session-watch.ts'
 
 const CHEAP_CLAIM_BITS = 1
+/** What was said first is not given up before the end. */
+const MAX_AGE_MS = 350 * DAY
 
 /** A text that somebody was asked to send. */
 export interface Said {
@@ -52,7 +57,17 @@ export class Swarm {
   image: DiskImage | undefined
   stranger: SimNode<SimPorts> | undefined
   readonly overheard: { topic: string; envelope: Uint8Array }[] = []
+  /** Copies of the disk that is put back now and then. */
+  readonly homes: { disk: DiskImage; watch: WatchImage }[] = []
+  /** Pairs of which one was put back to before something happened between them, `from to` both ways. */
+  readonly torn = new Set<string>()
   isLost = false
+  /** How far all clocks are ahead of the world's, milliseconds. */
+  #age = 0
+  readonly #ahead = new Map<string, number>()
+  /** People whose machine noticed that their home is another one, until they started with that. */
+  readonly #changedHomes = new Set<string>()
+  readonly #direct = new Map<string, DirectMode>()
   readonly #rowsAtFirst = new Map<string, number>()
 
   constructor(plan: Plan, fixture: Fixture) {
@@ -68,6 +83,9 @@ export class Swarm {
     const around: Surroundings = {
       ids: fixture.ids,
       diskOf: (name) => world.disk(name),
+      hadBefore: (name, messageId) => name === plan.restored && this.personWatches.get(name)!.everShown.has(messageId),
+      sessionsOf: (name) => this.personWatches.get(name)!.sessions!,
+      isTorn: (name, friend) => this.torn.has(`${name} ${friend}`),
       receiptFor: (receipt) => {
         const found = [...this.relayWatches.values()].map((relay) => relay.receiptFor(receipt))
         return found.find((cid) => cid !== undefined)
@@ -95,10 +113,11 @@ export class Swarm {
     world.disk(name).onDurable = (changes) => watch.durable(changes)
     const signingSeed = relaySeed(name)
     let life = 0
+    const memory = new Map<string, string>()
     const relay = await world.start(name, async (ports) => {
       life++
       const plain = { ...ports, network: watch.network(ports.createNetwork(signingSeed)) }
-      const dressed = defect?.relay?.(plain, { life }) ?? plain
+      const dressed = defect?.relay?.(plain, { life, memory }) ?? plain
       const it = await KithRelay.open(dressed, { signingSeed, policy: { claimBits: CHEAP_CLAIM_BITS } })
       await it.start()
       return it
@@ -110,13 +129,25 @@ export class Swarm {
     const { world, plan, fixture } = this
     const watch = new PersonWatch(name, around)
     this.personWatches.set(name, watch)
+    if (plan.restored !== undefined) {
+      watch.sessions = new SessionWatch(name, around)
+      watch.sessions.begin(world.disk(name))
+    }
     world.disk(name).onDurable = (changes) => watch.durable(changes)
-    const options = { relays: fixture.addresses, profile: plan.light.includes(name) ? 'light' : 'normal' } as const
+    this.#direct.set(name, plan.direct.includes(name) ? 'always' : 'never')
     let life = 0
+    const memory = new Map<string, string>()
     const person = await world.start(name, async (ports) => {
       life++
       const plain = { ...ports, network: watch.network(ports.network) }
-      const it = await KithNode.open(defect?.person?.(plain, { life }) ?? plain, options)
+      const it = await KithNode.open(defect?.person?.(plain, { life, memory }) ?? plain, {
+        relays: fixture.addresses,
+        profile: plan.light.includes(name) ? 'light' : 'normal',
+        direct: this.#direct.get(name)!,
+        signingSeed: ports.transportSeed,
+        isHomeChanged: this.#changedHomes.has(name),
+      })
+      this.#changedHomes.delete(name)
       await it.start()
       return it
     })
@@ -138,6 +169,52 @@ export class Swarm {
       ports.network.subscribe(allTopics(BUCKET_BITS))
       return ports
     })
+  }
+
+  /** Sets how far one clock is ahead of the others. */
+  setClock(name: string, ahead: number): void {
+    this.#ahead.set(name, ahead)
+    this.world.skew(name, this.#age + ahead)
+  }
+
+  /** Time goes by for everybody, in which nothing happens. @returns whether it may: texts live for a year */
+  age(milliseconds: number): boolean {
+    if (this.#age + milliseconds > MAX_AGE_MS) return false
+    this.#age += milliseconds
+    for (const name of [...RELAYS, ...this.plan.people]) this.setClock(name, this.#ahead.get(name) ?? 0)
+    return true
+  }
+
+  /** Somebody changes a setting, for which the node starts again. */
+  setDirect(name: string, mode: DirectMode): void {
+    this.#direct.set(name, mode)
+    this.world.crash(name)
+    this.world.revive(name)
+  }
+
+  /** The disk that is put back now and then is copied. */
+  copyHome(): void {
+    const name = this.plan.restored!
+    this.homes.push({ disk: this.world.disk(name).image(), watch: this.personWatches.get(name)!.image() })
+  }
+
+  /** @param isNoticed whether the machine notices */
+  putHomeBack({ disk: image, watch }: { disk: DiskImage; watch: WatchImage }, isNoticed: boolean): void {
+    const { world, fixture } = this
+    const name = this.plan.restored!
+    const disk = world.disk(name)
+    world.crash(name)
+    for (const [friend, scope] of fixture.ids) {
+      const sessions = { table: TABLE.session, scope }
+      if (!isNoticed && isSame(disk.rows.list(sessions), image.rows.list(sessions))) continue
+      this.torn.add(`${name} ${friend}`).add(`${friend} ${name}`)
+    }
+    disk.restore(image)
+    disk.refusing = undefined
+    this.personWatches.get(name)!.restore(watch, isNoticed)
+    if (isNoticed) this.#changedHomes.add(name)
+    else this.#changedHomes.delete(name)
+    world.revive(name)
   }
 
   /** Everybody comes back, what was wrong with the world is over. */
@@ -187,7 +264,8 @@ export class Swarm {
         sending.result()
       } catch (error) {
         const isEnded = this.ended.has(`${from} ${to}`)
-        holds(isExpected(error, isEnded), 'noBug', () => `${from} cannot send ${text}: ${String(error)}`)
+        const isTorn = this.torn.has(`${from} ${to}`)
+        holds(isExpected(error, isEnded, isTorn), 'noBug', () => `${from} cannot send ${text}: ${String(error)}`)
       }
     }
   }
@@ -205,8 +283,14 @@ export class Swarm {
   }
 }
 
-function isExpected(error: unknown, isEnded: boolean): boolean {
+function isSame(one: readonly Row[], other: readonly Row[]): boolean {
+  if (one.length !== other.length) return false
+  return one.every(({ position, value }, i) => equal(position, other[i]!.position) && equal(value, other[i]!.value))
+}
+
+function isExpected(error: unknown, isEnded: boolean, isTorn: boolean): boolean {
   if (error instanceof CrashedError) return true
   if (!(error instanceof KithError)) return false
+  if (isTorn && error.code === 'ROLLED_BACK') return true
   return error.code.startsWith('STORE_') || (isEnded && error.code === 'NOT_A_FRIEND')
 }
