@@ -9,7 +9,7 @@
 import { concat, toHex, utf8 } from '../../../node/crypto/bytes.ts'
 import { BEHIND, laneRow } from '../../../node/delivery/channel.ts'
 import { type RowChange, TABLE } from '../../../node/ports.ts'
-import { decodeSession } from '../../../node/session/session-state.ts'
+import { decodeSession } from '../../../node/session/session-codec.ts'
 import { decode } from '../../../node/wire/schema.ts'
 import type { SimDisk } from '../sim-disk.ts'
 import { holds } from './invariants.ts'
