@@ -81,6 +81,7 @@ interface Batch {
   due: Uint8Array[]
   /** Message IDs that the friend acknowledged: two envelopes may name the same, and one may name it twice. */
   acknowledged: Set<string>
+  isTagSought: boolean
 }
 
 export class Inbox {
@@ -117,6 +118,7 @@ export class Inbox {
       messages: new Set(),
       due: [],
       acknowledged: new Set(),
+      isTagSought: false,
     }
     const done: boolean[] = []
     try {
@@ -264,10 +266,17 @@ export class Inbox {
       return
     }
     if (!inMailbox) return
-    // the friend may have crashed since; without a tag it may be of a session that crossed ours and is not known here yet
-    const others = lanes.filter((lane) => progressOf(batch, lane).behind !== BEHIND.friend)
-    const lane = tagged ?? others.find(({ window }) => window.isAhead(tag, TAGS_SOUGHT_AHEAD))
+    // without a tag it may be of a session that crossed ours and is not known here yet
+    const lane = tagged ?? this.#taggedAhead(batch, lanes, tag)
     if (lane) markBehind(batch, lane)
+  }
+
+  /** A friend who crashed since left tags out. They are sought for one envelope of a batch: it costs as much as opening many. */
+  #taggedAhead(batch: Batch, lanes: Lane[], tag: Uint8Array): Lane | undefined {
+    if (batch.isTagSought) return undefined
+    batch.isTagSought = true
+    const others = lanes.filter((lane) => progressOf(batch, lane).behind !== BEHIND.friend)
+    return others.find(({ window }) => window.isAhead(tag, TAGS_SOUGHT_AHEAD))
   }
 
   #open(lane: Lane, session: SessionState, parts: { prefix: Uint8Array; body: Uint8Array }) {

@@ -52,20 +52,22 @@ function finished({ seed, counts, calls: more, virtualMs: lived, failure }: Fini
 /** One process after the other takes the next seed, until the time is over. */
 async function work(): Promise<void> {
   const child: ChildProcess = fork(fileURLToPath(new URL('worker.ts', import.meta.url)))
+  const ended = new AbortController()
+  child.once('exit', () => ended.abort())
   try {
     while (Date.now() < end && next < last) {
-      child.send({ seed: next++ })
-      const [message] = (await Promise.race([once(child, 'message'), diedOf(child)])) as [Finished]
-      finished(message)
+      const seed = next++
+      child.send({ seed })
+      try {
+        const [message] = (await once(child, 'message', { signal: ended.signal })) as [Finished]
+        finished(message)
+      } catch (error) {
+        throw new Error(`a worker ended over seed ${seed}`, { cause: error })
+      }
     }
   } finally {
     child.kill()
   }
-}
-
-async function diedOf(child: ChildProcess): Promise<never> {
-  const [status] = (await once(child, 'exit')) as [number | null]
-  throw new Error(`a worker ended with status ${status}`)
 }
 
 const report = setInterval(() => say(`${coverage.seeds} seeds, ${failures.length} failed`), REPORT_MS)
