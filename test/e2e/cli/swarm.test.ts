@@ -41,13 +41,15 @@ describe('kith swarm', function () {
     return run
   }
 
-  it('lives through a partition and a kill, reports, and leaves nothing', async () => {
+  it('lives through partitions, bad links and a kill, reports, and leaves nothing', async () => {
     const directory = await temporaryDirectory()
     const run = await start(
       ...'--nodes 4 --friends 2 --relays 1 --messages 40 --duration 6s --seed 7 --delay 5ms'.split(' '),
-      ...'--partition 2s@1s --kill node@2s+2s'.split(' '),
+      ...'--partition 2s@1s --kill node@2s+2s --partition silent:1s@4s'.split(' '),
+      ...'--loss 3% --breaks 0.5%:2s@3s --stalls 0.1%'.split(' '),
       ...'--assert lost=0 --assert duplicated=0 --assert disordered=0'.split(' '),
-      ...'--assert refusedConnections>0 --assert planned<40 --report'.split(' '),
+      ...'--assert refusedConnections>0 --assert swallowedConnections>0 --assert lostChunks>0'.split(' '),
+      ...'--assert planned<40 --report'.split(' '),
       directory,
     )
     await until(async () => (await swarmsIn(run.temporary)).includes('swarm.json'), 60_000)
@@ -67,7 +69,8 @@ describe('kith swarm', function () {
     expect(result.metrics).to.include({ planned: 40, lost: 0, unsent: 0, refused: 0, undecided: 0 })
     expect(result.metrics.arrived).to.be.at.least(Number(result.metrics.accepted))
     expect(result.metrics.arrivalP50Ms, 'nothing is quicker than the delay').to.be.above(4)
-    expect(result.recoveries).to.have.length(2)
+    const struck = result.recoveries.map(({ fault }) => (fault as Json).kind)
+    expect(struck.toSorted()).to.deep.equal(['breaks', 'kill', 'loss', 'partition', 'partition', 'stalls'])
     expect((await readReport(directory)).schedule.messages).to.have.length(40)
     expect(await readFile(join(directory, 'report.html'), 'utf8')).to.include('</html>')
     expect(await readdir(run.temporary), 'homes are gone').to.deep.equal([])
