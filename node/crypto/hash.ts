@@ -35,10 +35,11 @@ export function hmacSha256(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array 
   for (const part of parts) length += part.length
   const inner = new Uint8Array(length)
   const outer = new Uint8Array(BLOCK_BYTES + HASH_BYTES)
-  for (let i = 0; i < BLOCK_BYTES; i++) {
-    const byte = i < short.length ? short[i]! : 0
-    inner[i] = byte ^ 0x36
-    outer[i] = byte ^ 0x5c
+  inner.fill(0x36, 0, BLOCK_BYTES)
+  outer.fill(0x5c, 0, BLOCK_BYTES)
+  for (let i = 0; i < short.length; i++) {
+    inner[i] = short[i]! ^ 0x36
+    outer[i] = short[i]! ^ 0x5c
   }
   let offset = BLOCK_BYTES
   for (const part of parts) {

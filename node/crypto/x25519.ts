@@ -4,7 +4,7 @@
  */
 import { createPrivateKey, createPublicKey, diffieHellman, type KeyObject } from 'node:crypto'
 import { PeerError } from '../errors.ts'
-import { concat, fromHex } from './bytes.ts'
+import { fromHex } from './bytes.ts'
 
 export const X25519_BYTES = 32
 
@@ -52,8 +52,8 @@ export function isCanonicalX25519(publicKey: Uint8Array): boolean {
   return publicKey[0]! < 0xed
 }
 
-// making OpenSSL's keys costs more than an agreement does, and a ratchet uses each twice; they live as long as the arrays
-// that hold the bytes
+// Making OpenSSL's keys costs more than an agreement does, and a ratchet uses each twice: they live as long as the arrays that
+// hold the bytes.
 const privateKeys = new WeakMap<Uint8Array, KeyObject>()
 const publicKeys = new WeakMap<Uint8Array, KeyObject>()
 
@@ -61,7 +61,7 @@ function privateKey(secret: Uint8Array): KeyObject {
   if (secret.length !== X25519_BYTES) throw new RangeError(`expected a secret of 32 bytes, got ${secret.length}`)
   const known = privateKeys.get(secret)
   if (known) return known
-  const der = Buffer.from(concat(PKCS8_PREFIX, secret))
+  const der = Buffer.concat([PKCS8_PREFIX, secret])
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
   der.fill(0)
   privateKeys.set(secret, key)
@@ -71,6 +71,7 @@ function privateKey(secret: Uint8Array): KeyObject {
 function publicKeyOf(bytes: Uint8Array): KeyObject {
   const known = publicKeys.get(bytes)
   if (known) return known
+  // as JWK it needs no decoder
   const x = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url')
   const key = createPublicKey({ key: { kty: 'OKP', crv: 'X25519', x }, format: 'jwk' })
   publicKeys.set(bytes, key)

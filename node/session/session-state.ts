@@ -194,12 +194,22 @@ export function compareSessions(a: SessionState, b: SessionState): number {
  * owner of both, once `after` is on the disk; `before` is useless then.
  */
 export function wipeReplaced(before: SessionState, after: SessionState | undefined): void {
-  const kept = new Set(after ? buffersOf(after) : [])
-  for (const buffer of buffersOf(before)) if (!kept.has(buffer)) buffer.fill(0)
+  const kept = new Set<unknown>()
+  gather(after, kept)
+  wipeUnless(before, kept)
 }
 
-function buffersOf(value: unknown): Uint8Array[] {
-  if (value instanceof Uint8Array) return [value]
-  if (typeof value !== 'object' || value === null) return []
-  return Object.values(value).flatMap(buffersOf)
+/** Every object and buffer of a state. */
+function gather(value: unknown, all: Set<unknown>): void {
+  if (typeof value !== 'object' || value === null) return
+  all.add(value)
+  if (value instanceof Uint8Array) return
+  for (const part of Object.values(value)) gather(part, all)
+}
+
+function wipeUnless(value: unknown, kept: ReadonlySet<unknown>): void {
+  // what is shared as a whole is kept as a whole
+  if (typeof value !== 'object' || value === null || kept.has(value)) return
+  if (value instanceof Uint8Array) value.fill(0)
+  else for (const part of Object.values(value)) wipeUnless(part, kept)
 }
