@@ -1,13 +1,14 @@
 /**
- * Sessions: sealing and opening one way and with a DH step for each message, and the legs of the handshake; beside the
- * same number of the same primitives, raw: node:crypto's X25519 on keys that lie ready, noble's XChaCha20-Poly1305 and
- * ML-KEM on the same sizes.
+ * Sessions: whole messages one way and with a DH step each, both states written out at every step as a node must, and whole
+ * set-ups with a first message; then sealing, opening and the legs by themselves, beside the same number of the same
+ * primitives, raw: node:crypto's X25519 on keys that lie ready, noble's XChaCha20-Poly1305 and ML-KEM on the same sizes.
  */
 import { diffieHellman, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js'
 import { ml_kem768 } from '@noble/post-quantum/ml-kem.js'
 import { utf8 } from '../../node/crypto/bytes.ts'
 import { acceptRequest, openLeg2 } from '../../node/session/leg2.ts'
+import { encodeSession } from '../../node/session/session-codec.ts'
 import type { SessionState } from '../../node/session/session-state.ts'
 import { openEnvelope, type SealedEnvelope, sealEnvelope } from '../../node/session/triple-ratchet.ts'
 import { ENVELOPE_KIND } from '../../node/wire/envelope.ts'
@@ -30,10 +31,47 @@ const TEXT = utf8('x'.repeat(256))
 
 export async function benchRatchet(bench: Bench): Promise<Group> {
   const group = new Group('Sessions (envelopes of 4096 bytes with 256 bytes of text)')
+  await benchWhole(group, bench)
   await benchMessages(group, bench)
   await benchHandshake(group, bench)
   group.note('raw: the same primitives on the same sizes, as often as a message or a leg needs them')
   return group
+}
+
+// ---- as a node does it ----
+
+async function benchWhole(group: Group, bench: Bench): Promise<void> {
+  const messages = bench.amount(300, 10)
+  const setUps = bench.amount(30, 2)
+  const rounds = bench.amount(15, 2)
+  const rates = await byTurns({ oneWay: talking(false), pingPong: talking(true) }, { rounds, count: messages })
+  group.rate('messages one way, sealed and opened, states written', rounds * messages, rates.oneWay)
+  group.rate('messages with a DH step each, states written', rounds * messages, rates.pingPong)
+  const { setUp } = await byTurns({ setUp: settingUp() }, { rounds, count: setUps })
+  group.rate('set-ups, both legs and a first message', rounds * setUps, setUp)
+}
+
+/** Two friends who write both states out with every message; `turns` makes them answer each other. */
+function talking(turns: boolean): Case {
+  const { a, b } = befriend(random)
+  let [from, to] = [b, a]
+  return plainCase(() => {
+    const done = exchange(from, to)
+    encodeSession(done.from)
+    encodeSession(done.to)
+    ;[from, to] = turns ? [done.to, done.from] : [done.from, done.to]
+  })
+}
+
+function settingUp(): Case {
+  const [a, b] = [createPerson('a'), createPerson('b')]
+  return plainCase(() => {
+    const { leg, outgoing } = request(a, b, random)
+    const { incoming } = receive(b, leg)
+    const accepted = acceptRequest({ random, incoming, identitySecret: b.identity.secret, accept: acceptFields(b) })
+    const opened = openLeg2({ outgoing, leg: accepted.leg, identitySecret: a.identity.secret })
+    exchange(opened.session, accepted.session)
+  })
 }
 
 // ---- messages ----
