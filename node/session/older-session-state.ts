@@ -39,6 +39,8 @@ const halfKeys: Shape<HalfKey[]> = {
     }
     return Array.from({ length: value.length / HALF_KEY_BYTES }, (_, n) => {
       const at = n * HALF_KEY_BYTES
+      // a u64 above 2^53 - 1 is malformed
+      if (readUint(value, at + 4, 2) > 0x1f) throw new PeerError('MALFORMED', 'expected a time of a skipped key')
       const key = value.slice(at + 12, at + HALF_KEY_BYTES)
       return { count: readUint(value, at, 4), stored: readUint(value, at + 4, 8), key }
     })

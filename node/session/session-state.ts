@@ -55,6 +55,8 @@ const skippedKeys: Shape<SkippedKey[]> = {
     }
     const keys: SkippedKey[] = []
     for (let at = 0; at < value.length; at += SKIPPED_KEY_BYTES) {
+      // a u64 above 2^53 - 1 is malformed
+      if (readUint(value, at + 12, 2) > 0x1f) throw new PeerError('MALFORMED', 'expected a time of a skipped key')
       keys.push({
         count: readUint(value, at, 4),
         epoch: readUint(value, at + 4, 4),

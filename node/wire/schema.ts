@@ -120,7 +120,9 @@ export function struct<const F extends Fields>(fields: F): Shape<{ [K in keyof S
 
 /** The canonical encoding. @throws PeerError `MALFORMED` when the value does not fit the shape (the caller's mistake) */
 export function encode<T>(shape: Shape<T>, value: T): Uint8Array {
-  return cborEncode(shape.write(value))
+  const encoded = cborEncode(shape.write(value))
+  // it may be a Buffer, whose slices would share its memory
+  return new Uint8Array(encoded.buffer, encoded.byteOffset, encoded.byteLength)
 }
 
 /**

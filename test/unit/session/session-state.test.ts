@@ -132,7 +132,7 @@ describe('session at rest', () => {
     expect(decodeSession(encoded)).to.deep.equal(state)
   })
 
-  it('refuses skipped keys that are cut, or too many', () => {
+  it('refuses skipped keys that are cut, too many, or of a time that is no number', () => {
     const [state] = states()
     const patched = (skipped: Uint8Array): Uint8Array => {
       const only = { count: 0xaaaaaaaa, epoch: 0, pqCount: 0, stored: 0, key: new Uint8Array(32) }
@@ -145,6 +145,9 @@ describe('session at rest', () => {
     expect(decodeSession(patched(new Uint8Array(104))).skipped[0]!.keys).to.have.length(2)
     expect(() => decodeSession(patched(new Uint8Array(51)))).to.throw(PeerError)
     expect(() => decodeSession(patched(new Uint8Array(52 * (MAX_SKIPPED_KEYS + 1))))).to.throw(PeerError)
+    const beyondNumbers = new Uint8Array(52)
+    beyondNumbers[13] = 0x20
+    expect(() => decodeSession(patched(beyondNumbers))).to.throw(PeerError)
   })
 
   it('talks on after a restart', () => {

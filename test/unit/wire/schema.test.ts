@@ -188,6 +188,15 @@ describe('schema', () => {
     refused(concat(full, full))
   })
 
+  it('encodes into plain bytes, of which a slice is a copy', () => {
+    const both = struct({ blob: [1, bytesBetween(0, 5000)], name: [2, text(100)] })
+    for (const length of [1, 100, 300, 5000]) {
+      const plain = encode(both, { blob: new Uint8Array(length), name: 'a name that is not short' })
+      expect(Buffer.isBuffer(plain), `${length}`).to.equal(false)
+      expect(plain.slice().buffer === plain.buffer, `${length}`).to.equal(false)
+    }
+  })
+
   it('hands out copies, also of a Buffer', () => {
     for (const source of [encode(bytes(2), Uint8Array.of(1, 2)), Buffer.from([0x42, 1, 2])]) {
       const read = decode(bytes(2), source, 3)
