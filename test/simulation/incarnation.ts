@@ -92,7 +92,8 @@ export class Incarnation {
     if (side === undefined) return perform()
     const point = `${side} ${what}`
     this.engine.crashPoints.set(point, (this.engine.crashPoints.get(point) ?? 0) + 1)
-    if (side === 'after') void perform()
+    // nobody is there any more to hear what becomes of it
+    if (side === 'after') perform().catch(() => undefined)
     this.#crash()
     return new Promise<T>(() => {})
   }
