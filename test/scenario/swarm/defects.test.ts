@@ -2,7 +2,7 @@
 import { expect } from 'chai'
 import { DEFECTS } from '../../simulation/swarm/defects.ts'
 import { INVARIANTS } from '../../simulation/swarm/invariants.ts'
-import { planOf } from '../../simulation/swarm/plan.ts'
+import { hasTrait, planOf } from '../../simulation/swarm/plan.ts'
 import { runPlan } from '../../simulation/swarm/run.ts'
 import { replayCommand, shrink } from '../../simulation/swarm/shrink.ts'
 
@@ -12,8 +12,9 @@ describe('swarm with a planted defect', () => {
   for (const defect of DEFECTS) {
     it(`finds: ${defect.name}`, async function () {
       this.timeout(240_000)
-      const { first = 1 } = defect
+      const { first = 1, needs } = defect
       for (let seed = first; seed < first + MAX_SEEDS; seed++) {
+        if (needs && !hasTrait(seed, needs)) continue
         const { failure, plan } = await runPlan(planOf(seed), defect)
         if (!failure) continue
         expect(defect.breaks, `${failure.message}\n${replayCommand(plan, { defect })}`).to.include(failure.invariant)

@@ -13,6 +13,7 @@ import * as wire from '../../../node/wire/commands.ts'
 import { bytes, bytesBetween, decode, encode, optional, struct, uint } from '../../../node/wire/schema.ts'
 import { SECOND } from '../engine.ts'
 import type { Invariant } from './invariants.ts'
+import type { Trait } from './plan.ts'
 import {
   type Life,
   blindTo,
@@ -34,6 +35,8 @@ export interface Defect {
   name: string
   /** A seed that finds it, to be tried first where that saves time; what comes after it is tried like anywhere. @default 1 */
   first?: number
+  /** Only seeds with this trait can find it. */
+  needs?: Trait
   /** Invariants that may tell of it. */
   breaks: readonly Invariant[]
   /** What a person's node gets in place of its ports. */
@@ -216,7 +219,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: 'adopts an older update of a mailbox last',
-    first: 7,
+    needs: 'ages',
     breaks: ['generationsAgree', 'mailboxNotRefilled', 'noLoss', 'bounded'],
     person: writing((changes) =>
       changes.map((change) => {
@@ -231,7 +234,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: "has no other way when a friend's own node is slow",
-    first: 13,
+    needs: 'direct',
     breaks: ['noLoss'],
     person: (ports) => {
       const { clock } = ports
@@ -242,7 +245,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: 'does not write down that a friend remembers more',
-    first: 5,
+    needs: 'restored',
     breaks: ['rollbackNoticed', 'keyOnce'],
     person: writing((changes) =>
       changes.map((change) => {
@@ -254,7 +257,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: 'believes a delivered from before it was put back',
-    first: 15,
+    needs: 'restored',
     breaks: ['truthfulStates'],
     person: (ports, { memory }) => ({ ...ports, store: { ...ports.store, write: knowsByPlace(ports, memory) } }),
   },

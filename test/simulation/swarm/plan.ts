@@ -71,12 +71,13 @@ export interface Plan {
 
 /** Which seeds of each twenty have a trait; one trait does not change what the others draw. */
 const TRAITS = { restored: [5, 15], ages: [7, 17], direct: [3, 13, 15, 17] } as const
+export type Trait = keyof typeof TRAITS
 /** Acts that come with a trait alone. */
 const ACTS_OF_TRAITS = {
   restored: ['copy the home', 'put the home back'],
   ages: ['weeks'],
   direct: ['direct'],
-} as const satisfies Record<keyof typeof TRAITS, readonly Act[]>
+} as const satisfies Record<Trait, readonly Act[]>
 
 /** One seed in so many has more of everything. */
 const LARGE_EVERY = 20
@@ -187,13 +188,13 @@ export function describePlan(plan: Plan): string {
   return [...head, ...lines].join('\n')
 }
 
-function hasTrait(seed: number, trait: keyof typeof TRAITS): boolean {
+export function hasTrait(seed: number, trait: Trait): boolean {
   return TRAITS[trait].some((place) => place === seed % 20)
 }
 
 /** The acts that a plan draws from. */
 function actsOf(seed: number): Act[] {
-  const traits = Object.keys(TRAITS) as (keyof typeof TRAITS)[]
+  const traits = Object.keys(TRAITS) as Trait[]
   const missing = new Set<Act>(traits.flatMap((trait) => (hasTrait(seed, trait) ? [] : ACTS_OF_TRAITS[trait])))
   return ACTS.filter((act) => !missing.has(act))
 }
