@@ -31,11 +31,11 @@ describe('swarm with a planted defect', () => {
 
   it('makes a failing plan shorter, and the short one fails in the same way', async function () {
     this.timeout(120_000)
-    const defect = DEFECTS.find(({ name }) => name === 'keeps the tag counter in memory alone')!
+    const defect = DEFECTS.find(({ name }) => name === 'relay: signs for copies that it does not keep')!
     const outcome = await runPlan(planOf(1), defect)
-    expect(outcome.failure?.invariant).to.equal('keyOnce')
-    const { kept, outcome: short } = await shrink(outcome, 12, defect)
+    expect(outcome.failure?.invariant).to.equal('truthfulStates')
+    const { kept, outcome: short } = await shrink(outcome, 120, defect)
     expect(kept.length).to.be.lessThan(outcome.plan.steps.length / 2)
-    expect(short.failure?.invariant).to.equal('keyOnce')
+    expect(short.failure?.invariant).to.equal('truthfulStates')
   })
 })

@@ -8,6 +8,7 @@ import { MAX_FRAME_BYTES } from '../../../node/limits.ts'
 import { type LinkServer, type Network, type RowChange, TABLE } from '../../../node/ports.ts'
 import * as wire from '../../../node/wire/commands.ts'
 import { decode } from '../../../node/wire/schema.ts'
+import { DAY } from '../engine.ts'
 import type { SimDisk } from '../sim-disk.ts'
 import { cheatOn, type CheatMemory } from './cheats.ts'
 import { holds } from './invariants.ts'
@@ -16,6 +17,7 @@ import type { Cheat } from './plan.ts'
 import type { SeededRandom } from '../seeded-random.ts'
 
 const { STATUS, VERB } = wire
+const RELEASED_MS = 90 * DAY
 
 export class RelayWatch {
   readonly name: string
@@ -30,7 +32,9 @@ export class RelayWatch {
   readonly #memory: CheatMemory = { hidden: new Set(), served: [] }
   readonly #stored = new Set<string>()
   readonly #acknowledged = new Set<string>()
-  readonly #released = new Set<string>()
+  /** Mailboxes that were given up, and how old this relay was then. */
+  readonly #released = new Map<string, number>()
+  #age = 0
 
   constructor(name: string, disk: SimDisk, random: SeededRandom, fail: (error: unknown) => void) {
     this.name = name
@@ -45,6 +49,12 @@ export class RelayWatch {
     this.#stored.clear()
     this.#acknowledged.clear()
     this.#released.clear()
+  }
+
+  /** Milliseconds went by at once. A relay remembers what was given up for 90 days. */
+  grow(ms: number): void {
+    this.#age += ms
+    for (const [address, age] of this.#released) if (this.#age - age > RELEASED_MS) this.#released.delete(address)
   }
 
   receiptFor(receipt: Uint8Array): string | undefined {
@@ -105,7 +115,7 @@ export class RelayWatch {
     if (request.verb === VERB.acknowledge || request.verb === VERB.release) {
       const { args } = decode(wire.signedArgs, request.args, MAX_FRAME_BYTES)
       if (request.verb === VERB.release) {
-        this.#released.add(toHex(decode(wire.releaseArgs, args, MAX_FRAME_BYTES).address))
+        this.#released.set(toHex(decode(wire.releaseArgs, args, MAX_FRAME_BYTES).address), this.#age)
       } else {
         for (const cid of decode(wire.acknowledgeArgs, args, MAX_FRAME_BYTES).cids.map(toHex)) {
           if (this.#stored.has(cid)) this.#acknowledged.add(cid)

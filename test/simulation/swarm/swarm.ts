@@ -182,6 +182,7 @@ export class Swarm {
     if (this.#age + milliseconds > MAX_AGE_MS) return false
     this.#age += milliseconds
     for (const name of [...RELAYS, ...this.plan.people]) this.setClock(name, this.#ahead.get(name) ?? 0)
+    for (const relay of this.relayWatches.values()) relay.grow(milliseconds)
     return true
   }
 
