@@ -4,13 +4,11 @@
  *   --seeds N    so many seeds at most: with --from, ever the same ones
  * Reports seeds, what was reached how often, and each failing seed with the command that replays it. Exit 1 when one failed.
  */
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Coverage } from '../simulation/swarm/coverage.ts'
-import type { Finished } from './worker.ts'
+import type { Finished } from '../simulation/swarm/seed-process.ts'
+import { SeedProcesses } from '../simulation/swarm/seed-processes.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
@@ -34,6 +32,8 @@ const first = Number(values.from ?? (Math.floor(started / DAY_MS) % 10_000) * SE
 const coverage = new Coverage()
 const failures: { seed: number; invariant: string; message: string; replay: string }[] = []
 const last = first + Number(values.seeds ?? Infinity)
+const workers = Number(values.workers)
+const processes = new SeedProcesses(workers)
 let next = first
 let virtualMs = 0
 let calls = 0
@@ -49,31 +49,15 @@ function finished({ seed, counts, calls: more, virtualMs: lived, failure }: Fini
   say(`seed ${seed}: ${failure.message}\n  ${failure.replay}`)
 }
 
-/** One process after the other takes the next seed, until the time is over. */
 async function work(): Promise<void> {
-  const child: ChildProcess = fork(fileURLToPath(new URL('worker.ts', import.meta.url)))
-  const ended = new AbortController()
-  child.once('exit', () => ended.abort())
-  try {
-    while (Date.now() < end && next < last) {
-      const seed = next++
-      child.send({ seed })
-      try {
-        const [message] = (await once(child, 'message', { signal: ended.signal })) as [Finished]
-        finished(message)
-      } catch (error) {
-        throw new Error(`a worker ended over seed ${seed}`, { cause: error })
-      }
-    }
-  } finally {
-    child.kill()
-  }
+  while (Date.now() < end && next < last) finished(await processes.run(next++))
 }
 
 const report = setInterval(() => say(`${coverage.seeds} seeds, ${failures.length} failed`), REPORT_MS)
 try {
-  await Promise.all(Array.from({ length: Number(values.workers) }, work))
+  await Promise.all(Array.from({ length: workers }, work))
 } finally {
+  processes.end()
   clearInterval(report)
 }
 const minutes = (Date.now() - started) / MINUTE_MS

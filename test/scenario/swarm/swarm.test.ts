@@ -3,11 +3,13 @@
  * that fails is printed with the command that replays it and a shorter plan that fails in the same way.
  */
 import { execFile } from 'node:child_process'
+import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { Coverage } from '../../simulation/swarm/coverage.ts'
 import { describePlan, partOf, planOf } from '../../simulation/swarm/plan.ts'
 import { type Outcome, runPlan } from '../../simulation/swarm/run.ts'
+import { SeedProcesses } from '../../simulation/swarm/seed-processes.ts'
 import { replayCommand, shrink } from '../../simulation/swarm/shrink.ts'
 import { seedsFor } from '../../support/seed.ts'
 
@@ -31,17 +33,25 @@ describe('swarm', () => {
   const coverage = new Coverage()
   const digests = new Map<number, string>()
   const seeds = seedsFor(SEEDS)
+  let processes: SeedProcesses
+  before(() => {
+    processes = new SeedProcesses(availableParallelism())
+  })
+  after(() => processes.end())
 
   for (let from = 0; from < seeds.length; from += SEEDS_IN_ONE_TEST) {
     const part = seeds.slice(from, from + SEEDS_IN_ONE_TEST)
-    it(`holds what must hold, in seeds ${part[0]} to ${part.at(-1)}`, async function () {
+    it(`T11 T24 holds what must hold, in seeds ${part[0]} to ${part.at(-1)}`, async function () {
       this.timeout(240_000)
-      for (const seed of part) {
-        const outcome = await runPlan(planOf(seed))
-        coverage.add(outcome)
-        digests.set(seed, outcome.digest)
-        if (outcome.failure) throw await failureOf(outcome)
+      const failed: number[] = []
+      const runOne = async (seed: number): Promise<void> => {
+        const { digest, counts, failure } = await processes.run(seed)
+        coverage.merge(counts, 1)
+        digests.set(seed, digest)
+        if (failure) failed.push(seed)
       }
+      await Promise.all(part.map(runOne))
+      if (failed.length > 0) throw await failureOf(await runPlan(planOf(Math.min(...failed))))
     })
   }
 

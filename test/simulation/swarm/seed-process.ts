@@ -1,12 +1,14 @@
-/** A process of the soak: runs each seed that it is sent and answers with what it came to. */
-import { Coverage } from '../simulation/swarm/coverage.ts'
-import { planOf } from '../simulation/swarm/plan.ts'
-import { runPlan } from '../simulation/swarm/run.ts'
-import { replayCommand } from '../simulation/swarm/shrink.ts'
+/** A process of `seed-processes.ts`: runs each seed that it is sent and answers with what it came to. */
+import { Coverage } from './coverage.ts'
+import { planOf } from './plan.ts'
+import { runPlan } from './run.ts'
+import { replayCommand } from './shrink.ts'
 
 /** What a seed came to. */
 export interface Finished {
   seed: number
+  /** Hash of all that crossed a port. */
+  digest: string
   counts: Record<string, number>
   /** Calls of ports. */
   calls: number
@@ -17,11 +19,11 @@ export interface Finished {
 
 async function finish(seed: number): Promise<Finished> {
   const outcome = await runPlan(planOf(seed))
-  const { calls, virtualMs, failure, plan } = outcome
+  const { digest, calls, virtualMs, failure, plan } = outcome
   const coverage = new Coverage()
   coverage.add(outcome)
   const told = failure && { ...failure, replay: `${replayCommand(plan)} --shrink` }
-  return { seed, counts: coverage.counts(), calls, virtualMs, ...(told && { failure: told }) }
+  return { seed, digest, counts: coverage.counts(), calls, virtualMs, ...(told && { failure: told }) }
 }
 
 process.on('message', ({ seed }: { seed: number }) => {
