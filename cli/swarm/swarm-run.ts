@@ -163,12 +163,13 @@ export class SwarmRun {
   async record(): Promise<RunRecording> {
     const histories: Recording['histories'] = {}
     const alive = this.#init.schedule.nodes.filter((name) => !this.#gone.has(name))
-    for (const name of alive) {
+    const read = async (name: Name): Promise<void> => {
       await this.#init.process(name).catchUp()
-      histories[name] = {}
-      for (const friend of this.#init.memory.friends.get(name)!)
-        histories[name][friend] = await this.#history(name, friend)
+      const mine: Record<Name, string[]> = {}
+      for (const friend of this.#init.memory.friends.get(name)!) mine[friend] = await this.#history(name, friend)
+      histories[name] = mine
     }
+    await Promise.all(alive.map(read))
     return {
       messages: this.#messages,
       logs: Object.fromEntries(this.#init.memory.logs),

@@ -178,6 +178,7 @@ describe('the proxy of a swarm', () => {
     const loss = {}
     proxy.strike(loss, { kind: 'loss', rate: 0.3 })
     const socket = dial('n1')
+    const began = performance.now()
     let sent = ''
     let came = ''
     socket.on('data', (chunk) => (came += chunk.toString()))
@@ -188,6 +189,7 @@ describe('the proxy of a swarm', () => {
     }
     expect(came).to.equal(sent)
     expect(proxy.counts.lost).to.be.above(1)
+    expect(performance.now() - began, 'each loss waits for its turn').to.be.above(199 * proxy.counts.lost)
     expect(proxy.counts.broken).to.equal(0)
     proxy.heal(loss)
     const before = proxy.counts.lost
