@@ -149,7 +149,7 @@ export const DEFECTS: readonly Defect[] = [
   { name: 'takes a full disk for a good one', breaks: ['noLoss', 'keyOnce', 'truthfulStates'], person: careless },
   {
     name: 'writes nothing more after a full disk',
-    first: 23,
+    first: 68,
     breaks: ['noLoss', 'bounded'],
     person: storing((store) => {
       let broken: unknown
