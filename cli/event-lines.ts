@@ -86,6 +86,7 @@ export class EventTeller {
     if (event === 'alarm') return [`${head}${this.#out.style('red', await this.#alarm(detail))}`]
     if (event === 'behind')
       return [`${head}${await this.#name(field('id'))}: this home is an older one, sending has stopped`]
+    if (event === 'healing') return [`${head}${await this.#name(field('id'))}: ${healingText(detail)}`]
     const fields = Object.entries(detail).map(([key, value]) => `${sanitiseLine(key)}=${sanitiseLine(String(value))}`)
     return [`${head}${sanitiseLine(event)}  ${this.#out.style('dim', fields.join(' '))}`.trimEnd()]
   }
@@ -107,6 +108,13 @@ export class EventTeller {
     }
     return sanitiseLine(this.#names.get(id) ?? id.slice(0, SHORT_ID))
   }
+}
+
+/** What a rekey has come to. */
+function healingText({ state, reason }: EventView['detail']): string {
+  if (state === 'healed') return 'a new session is there, what waited goes on'
+  const why = reason === undefined ? 'they asked for it' : sanitiseLine(String(reason))
+  return `a new session is being made: ${why}`
 }
 
 /** `4dd10653: delivered`, with the reason where there is one. */

@@ -246,7 +246,14 @@ function messageLines(out: Output, message: Message, names: ReadonlyMap<string, 
   const reason = message.reason === undefined ? '' : ` (${sanitiseLine(message.reason)})`
   const state = outgoing ? `  ${mark(out, message.state)}${reason}` : ''
   const via = message.via === undefined ? '' : out.style('dim', `  via ${message.via}`)
-  return [...lines.slice(0, -1), `${lines.at(-1)}${state}${via}`]
+  return [...gapLines(out, message), ...lines.slice(0, -1), `${lines.at(-1)}${state}${via}`]
+}
+
+function gapLines(out: Output, { missing }: Message): string[] {
+  if (missing === undefined) return []
+  return [
+    out.style('dim', missing === 1 ? '(a message is missing here)' : `(at least ${missing} messages are missing here)`),
+  ]
 }
 
 const SIGNS: Record<DeliveryState, [sign: string, style?: Style]> = {

@@ -112,6 +112,8 @@ export interface HistoryEntry {
   reason?: string
   /** How it came here. */
   via?: 'gossip' | 'relay' | 'direct'
+  /** How many messages at least are missing in front of it: on their way, or lost with an older home. */
+  missing?: number
 }
 
 /** One step of a message's way. */
@@ -135,7 +137,8 @@ export interface MessageTrace {
   steps: TraceStep[]
 }
 
-/** One row of the event log. `event` is one of ready, request, friend, message, state, contact, alarm, behind, relay. */
+/** One row of the event log. `event` is one of ready, request, friend, message, state, contact, alarm, behind, healing,
+ * relay. */
 export interface NodeEvent {
   cursor: number
   event: string

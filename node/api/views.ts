@@ -66,6 +66,7 @@ const historyEntry = z.object({
   state: deliveryStateShape,
   reason: z.string().optional(),
   via: z.enum(['gossip', 'relay', 'direct']).optional(),
+  missing: z.number().optional().describe('at least so many messages are missing in front of it'),
 })
 
 export const traceShape = z.object({
@@ -169,6 +170,7 @@ export function historyPage(entries: HistoryEntry[], limit: number): z.input<typ
     state: entry.state,
     ...(entry.reason === undefined ? {} : { reason: entry.reason }),
     ...(entry.via === undefined ? {} : { via: entry.via }),
+    ...(entry.missing === undefined ? {} : { missing: entry.missing }),
   }))
   return { messages, more: first > 0 || entries.length >= limit }
 }

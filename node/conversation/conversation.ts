@@ -182,7 +182,11 @@ export class Conversations implements PayloadHandler {
   }
 
   behind(tx: Transaction, friend: Uint8Array): void {
-    tx.event('behind', { id: idToText(friend) })
+    this.#friendship!.behind(tx, friend)
+  }
+
+  unreadable(friend: Uint8Array): void {
+    this.#friendship!.ailing(friend)
   }
 
   contradiction(tx: Transaction, friend: Uint8Array): void {

@@ -2,12 +2,12 @@
  * The rows of the history (PROTOCOL 4 and 9): messages in causal order by conversation, and an index by message ID that says
  * where each lies, how it ended and the way it took. Reads pages of them.
  */
-import { concat, equal, u64 } from '../crypto/bytes.ts'
+import { concat, equal, readUint, u64 } from '../crypto/bytes.ts'
 import type { Transaction } from '../delivery/journal.ts'
 import { decodeTrail, MAX_TRAIL_BYTES, trailBytes, type TrailRow } from '../delivery/trail.ts'
 import { UsageError } from '../errors.ts'
 import { PROTOCOL_VERSION } from '../limits.ts'
-import { type Store, TABLE } from '../ports.ts'
+import { type Row, type Store, TABLE } from '../ports.ts'
 import {
   MAX_PAYLOAD_BYTES,
   messageId,
@@ -17,6 +17,7 @@ import {
   textBody,
 } from '../wire/payload.ts'
 import { bytes, bytesBetween, decode, encode, optional, struct, text, uint } from '../wire/schema.ts'
+import { missingBefore, type Placed } from './gaps.ts'
 
 /** A message as the history holds it. */
 export interface HistoryMessage {
@@ -31,6 +32,8 @@ export interface HistoryMessage {
   /** Final state, or undefined while it is on its way. */
   settled: SettledState | undefined
   reason: string | undefined
+  /** How many messages at least are missing in front of it. Not looked at while text is sought. */
+  missing: number
 }
 
 /** A message to be written; times in milliseconds. */
@@ -131,7 +134,7 @@ export class History {
     options: { limit: number; before?: Uint8Array; search?: string },
   ): Promise<HistoryMessage[]> {
     let to = options.before && (await this.#placeOf(conversation, options.before))
-    const found: HistoryMessage[] = []
+    const found: (HistoryMessage & Placed)[] = []
     const needle = options.search?.toLowerCase()
     for (let scanned = 0; found.length < options.limit && scanned < MAX_HISTORY_SCAN; ) {
       const wanted = needle === undefined ? options.limit - found.length : SEARCH_STEP
@@ -142,8 +145,8 @@ export class History {
         limit: wanted,
         reverse: true,
       })
-      for (const { value } of rows) {
-        const message = await this.#read(conversation, value)
+      for (const row of rows) {
+        const message = await this.#read(conversation, row)
         if (needle !== undefined && !message.text?.toLowerCase().includes(needle)) continue
         if (found.length < options.limit) found.push(message)
       }
@@ -151,7 +154,21 @@ export class History {
       scanned += rows.length
       to = rows.at(-1)!.position
     }
-    return found.toReversed()
+    const messages = found.toReversed()
+    if (needle !== undefined || messages.length === 0) return messages
+    const missing = await missingBefore(
+      messages,
+      (id) => this.isKnown(id),
+      await this.#lamportBefore(conversation, messages[0]!),
+    )
+    return messages.map((message, i) => ({ ...message, missing: missing[i]! }))
+  }
+
+  /** The count of the message in front of one; 0 when it is the first. */
+  async #lamportBefore(conversation: Uint8Array, { lamport, messageId: id }: Placed): Promise<number> {
+    const to = this.position(lamport, id)
+    const [row] = await this.#store.list({ table: TABLE.history, scope: conversation, to, limit: 1, reverse: true })
+    return row ? readUint(row.position, 0, 8) : 0
   }
 
   /** How a message ended; undefined while it is on its way or when it is unknown. */
@@ -192,7 +209,7 @@ export class History {
     return index && equal(index.messageId, id) ? index : undefined
   }
 
-  async #read(conversation: Uint8Array, value: Uint8Array): Promise<HistoryMessage> {
+  async #read(conversation: Uint8Array, { position, value }: Row): Promise<HistoryMessage & Placed> {
     const row = decode(historyRow, value, 2 * MAX_PAYLOAD_BYTES)
     const payload = readPayload(row.payload)
     const ended = row.direction === 1 ? await this.settledState(row.messageId) : undefined
@@ -205,6 +222,10 @@ export class History {
       via: row.via === undefined ? undefined : VIA[row.via],
       settled: ended?.state,
       reason: ended?.reason,
+      missing: 0,
+      lamport: readUint(position, 0, 8),
+      // what is written here knows what is here
+      parents: row.direction === 1 ? [] : (payload?.parents ?? []),
     }
   }
 }

@@ -22,6 +22,7 @@ const NAMES = {
   // mailboxes (PROTOCOL 3)
   mailbox: 'mbx',
   mailboxKeys: 'mailbox-keys',
+  reachKeys: 'reach-keys',
   tagKey: 'tag-key',
   copy: 'copy',
   inviteSeal: 'invite-seal',

@@ -3,19 +3,19 @@
  * in memory and at relays once that is on the disk.
  */
 import { toHex } from '../crypto/bytes.ts'
-import { MAX_SESSIONS_PER_FRIEND } from '../limits.ts'
 import { type Network, type Store, TABLE } from '../ports.ts'
 import type { SessionState } from '../session/session-state.ts'
 import {
   type Channel,
   deleteChannel,
   deleteLane,
+  highestRekey,
   type LaneSecrets,
-  laneOrder,
   newChannel,
   newLane,
   putChannel,
   putLane,
+  withLane,
 } from './channel.ts'
 import type { ChannelMailboxes } from './channel-mailboxes.ts'
 import type { Channels } from './channels.ts'
@@ -72,8 +72,8 @@ export class ChannelChanges {
     putChannel(tx, friend, { relays, reach, heardAt })
     putLane(tx, friend, lane, { ...lane, highestTag: -1 })
     const channel = this.#init.channels.get(friend) ?? newChannel(friend)
-    const lanes = [...channel.lanes, lane].toSorted(laneOrder)
-    for (const old of lanes.splice(MAX_SESSIONS_PER_FRIEND)) deleteLane(tx, friend, old)
+    const { kept: lanes, ended } = withLane(channel.lanes, lane)
+    for (const old of ended) deleteLane(tx, friend, old)
     tx.afterCommit(() => {
       this.#init.channels.add(channel)
       channel.relays = relays
@@ -83,7 +83,13 @@ export class ChannelChanges {
       this.#init.mailboxes.consign(channel)
     })
     this.#init.replacement.opened(tx, channel, lane)
-    tx.afterCommit(() => this.#init.outgoing.sealWaiting(channel))
+    tx.afterCommit(() => {
+      this.#init.outgoing.sealWaiting(channel)
+      // where every session was behind, what the friend waits to be told has waited too
+      if (channel.receiptsDue.length > 0) this.#init.receiptsToFriends.schedule(channel)
+      // some may open now, and what was given up can go
+      if (channel.unreadable.settle(highestRekey(channel))) this.#init.mailboxes.readAgain(channel)
+    })
   }
 
   /** The friend reads mail at these relays (none changes nothing), and is reached so, from now on. */

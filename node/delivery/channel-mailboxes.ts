@@ -46,6 +46,11 @@ export class ChannelMailboxes {
     this.consign(channel)
   }
 
+  /** Reads once more what still lies in what is read. */
+  readAgain(channel: Channel): void {
+    for (const box of channel.mailboxes.reading) this.#watch(channel, box)
+  }
+
   /** Gives up everything with a friend, at the relays too, once the transaction is committed. */
   close(tx: Transaction, channel: Channel): void {
     for (const box of channel.mailboxes.reading) this.#init.reader.giveUp(tx, watchName(channel, box))

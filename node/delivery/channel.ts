@@ -12,6 +12,7 @@ import {
   openedSession,
 } from '../mailbox/generations.ts'
 import { tagKey, TagWindow } from '../mailbox/tags.ts'
+import { MAX_SESSIONS_PER_FRIEND } from '../limits.ts'
 import { type Store, TABLE, type Timer } from '../ports.ts'
 import { decodeSession, encodeSession } from '../session/session-codec.ts'
 import { compareSessions, type SessionState } from '../session/session-state.ts'
@@ -20,6 +21,7 @@ import { addresses, hash32, peerIdBytes, relays } from '../wire/records.ts'
 import { bytesBetween, decode, encode, optional, struct, uint } from '../wire/schema.ts'
 import type { Reach } from './direct-links.ts'
 import type { Transaction } from './journal.ts'
+import { Unreadable } from './unreadable.ts'
 import { loadEntries, type OutboxEntry } from './outbox.ts'
 
 /** The secrets of both directions, as the handshake gives them; 32 bytes each. */
@@ -80,6 +82,8 @@ export interface Channel {
   receiptsDue: Uint8Array[]
   /** Milliseconds when something authentic last came, 0 before. */
   lastHeard: number
+  /** What the friend wrote and no session opens. */
+  unreadable: Unreadable
 }
 
 const channelRow = struct({
@@ -133,6 +137,7 @@ export function newChannel(friend: Uint8Array): Channel {
     nextNumber: 1,
     receiptsDue: [],
     lastHeard: 0,
+    unreadable: new Unreadable(),
   }
 }
 
@@ -141,10 +146,26 @@ export function laneOrder(a: Lane, b: Lane): number {
   return compareSessions(a.session, b.session)
 }
 
+/**
+ * The lanes with one more, in their order, and those that end for it: first those below it that the friend was never known
+ * to hold, then the last of the order.
+ */
+export function withLane(lanes: readonly Lane[], lane: Lane): { kept: Lane[]; ended: Lane[] } {
+  const isInVain = ({ session }: Lane): boolean => session.confirmed === 0 && session.rekey < lane.session.rekey
+  const others = lanes.toSorted((a, b) => Number(isInVain(a)) - Number(isInVain(b)) || laneOrder(a, b))
+  const kept = [lane, ...others].slice(0, MAX_SESSIONS_PER_FRIEND)
+  return { kept: kept.toSorted(laneOrder), ended: others.filter((one) => !kept.includes(one)) }
+}
+
 /** The lane to send in: of those that are not behind, the first that the friend is known to hold, else the first. */
 export function sendingLane(channel: Channel): Lane | undefined {
   const lanes = channel.lanes.filter((lane) => lane.behind === BEHIND.no)
   return lanes.find((lane) => lane.session.confirmed === 1) ?? lanes[0]
+}
+
+/** The highest rekey number of a session that is known; 0 when none is. */
+export function highestRekey({ lanes }: Channel): number {
+  return Math.max(0, ...lanes.map(({ session }) => session.rekey))
 }
 
 /** Whether there are sessions and every one is behind: nothing may leave for this friend. */

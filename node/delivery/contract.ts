@@ -47,6 +47,8 @@ export interface PayloadHandler {
   behind(tx: Transaction, friend: Uint8Array): void
   /** What the friend said of a session contradicts what was said in it before: one of both homes exists twice, or was put back. */
   contradiction(tx: Transaction, friend: Uint8Array): void
+  /** The friend wrote something that no session opens. */
+  unreadable(friend: Uint8Array): void
   /** The friend's head as the friend gave it in a message, and ours as the friend saw it. */
   heads(friend: Uint8Array, mine: Head, yours: Head | undefined): void
 }

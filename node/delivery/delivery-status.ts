@@ -7,13 +7,22 @@ import { peerIdText } from '../wire/peer-id.ts'
 import { BEHIND, countUnacknowledged, findEntry, isBehind } from './channel.ts'
 import type { Channels } from './channels.ts'
 import type { Courier } from './courier.ts'
+import { MAX_CUSTODY_RELAYS } from '../limits.ts'
 import { OUTBOX_STATES, type OutboxState } from './outbox.ts'
 import type { Presence } from './presence.ts'
 import type { ReceiptCount } from './receipt-count.ts'
+import type { RelayStanding } from './relay-standing.ts'
 import { type ToldStep, type TrailRow, waitsFor } from './trail.ts'
+
+/**
+ * `lost`: there is no session. `home`: the whole home is in doubt. `friend`: the friend remembers more than this home.
+ * `unreadable`: the friend writes what no session opens. `silent`: the friend writes and acknowledges nothing.
+ */
+export type Ailment = 'lost' | 'home' | 'friend' | 'unreadable' | 'silent'
 
 export interface DeliveryStatusInit {
   clock: Clock
+  standing: RelayStanding
   courier: Courier
   channels: Channels
   presence: Presence
@@ -104,20 +113,52 @@ export class DeliveryStatus {
     return channel !== undefined && this.#init.presence.isOnline(channel)
   }
 
-  /**
-   * What decides whether a friend is sought elsewhere: the reach secrets of the first session, since when an own profile
-   * waits for their word (undefined: none does), and the day on which they were heard last; seconds.
-   */
-  silence(
-    friend: Uint8Array,
-  ): { reachOut: Uint8Array; reachIn: Uint8Array; toldAt: number | undefined; heardAt: number } | undefined {
+  /** Why mail with this friend does not flow, and no waiting will help; undefined while nothing is known to be wrong. */
+  ailment(friend: Uint8Array): Ailment | undefined {
     const channel = this.#init.channels.get(friend)
-    // of sessions that crossed the lowest th1 counts, as everywhere
-    const rekey = Math.min(...(channel?.lanes ?? []).map(({ session }) => session.rekey))
-    const first = channel?.lanes.find(({ session }) => session.rekey === rekey)
-    if (!channel || !first) return undefined
+    if (!channel || channel.lanes.length === 0) return 'lost'
+    return this.behind(friend) ?? (channel.unreadable.isTooMuch(this.#init.clock.now()) ? 'unreadable' : undefined)
+  }
+
+  /**
+   * Since when the friend has left a message unacknowledged that was handed over, and the day on which they were heard last;
+   * seconds. Undefined when none waits.
+   */
+  waitingSince(friend: Uint8Array): { since: number; heardAt: number } | undefined {
+    const channel = this.#init.channels.get(friend)
+    const waiting = [...(channel?.entries.values() ?? [])].filter(
+      ({ type, state }) => type !== PAYLOAD_TYPE.receipt && state > 0,
+    )
+    if (!channel || waiting.length === 0) return undefined
+    return { since: Math.min(...waiting.map(({ created }) => created)), heardAt: channel.heardAt }
+  }
+
+  /** Where a leg for this friend is put: the relays at which they read, their own node. */
+  serversOf(friend: Uint8Array): string[] {
+    const channel = this.#init.channels.get(friend)
+    if (!channel) return []
+    const { relays, direct } = channel
+    const chosen = this.#init.standing.choose(relays, MAX_CUSTODY_RELAYS)
+    return direct.server === undefined ? chosen : [...chosen, direct.server]
+  }
+
+  /**
+   * What decides whether a friend is sought elsewhere: since when an own profile waits for their word (undefined: none
+   * does), and the day on which they were heard last; seconds.
+   */
+  silence(friend: Uint8Array): { toldAt: number | undefined; heardAt: number } | undefined {
+    const channel = this.#init.channels.get(friend)
+    if (!channel) return undefined
     const profiles = [...channel.entries.values()].filter(({ type }) => type === PAYLOAD_TYPE.profile)
     const toldAt = profiles.length > 0 ? Math.min(...profiles.map(({ created }) => created)) : undefined
-    return { reachOut: first.reachOut, reachIn: first.reachIn, toldAt, heardAt: channel.heardAt }
+    return { toldAt, heardAt: channel.heardAt }
+  }
+
+  /** The reach secrets of the first session that is known: of friends who were written down before they had any. */
+  firstReach(friend: Uint8Array): { reachOut: Uint8Array; reachIn: Uint8Array } | undefined {
+    const lanes = this.#init.channels.get(friend)?.lanes ?? []
+    // of sessions that crossed the lowest th1 counts, as everywhere
+    const rekey = Math.min(...lanes.map(({ session }) => session.rekey))
+    return lanes.find(({ session }) => session.rekey === rekey)
   }
 }

@@ -11,7 +11,7 @@
 import * as limits from '../limits.ts'
 import type { Envelope } from '../wire/envelope.ts'
 import { Auditor } from './auditor.ts'
-import { BEHIND, type Channel, isBehind, loadChannel, setBehind } from './channel.ts'
+import { BEHIND, type Channel, highestRekey, isBehind, loadChannel, setBehind } from './channel.ts'
 import { ChannelChanges, type ChannelOpening, type Places } from './channel-changes.ts'
 import { ChannelMailboxes } from './channel-mailboxes.ts'
 import { Channels } from './channels.ts'
@@ -107,6 +107,7 @@ export class Delivery {
       heard: (channel) => this.#heard(channel),
       confirmed: (channel) => this.#outgoing.sealWaiting(channel),
       receiptDue: (channel) => this.#receiptsToFriends.schedule(channel),
+      unreadable: (channel) => init.handler.unreadable(channel.friend),
     })
   }
 
@@ -193,6 +194,15 @@ export class Delivery {
   /** As `ChannelChanges.open`. */
   openChannel(tx: Transaction, friend: Uint8Array, opening: ChannelOpening): void {
     this.#changes.open(tx, friend, opening)
+  }
+
+  /**
+   * A session is going to be made: what of the friend's does not open now they will seal again in it. For whoever has no
+   * leg under way that the friend may have sealed in already.
+   */
+  giveUpUnreadable(friend: Uint8Array): void {
+    const channel = this.#channels.get(friend)
+    channel?.unreadable.giveUp(highestRekey(channel))
   }
 
   /** As `ChannelChanges.move`. */

@@ -27,7 +27,7 @@ import {
   payloadMessageId,
 } from '../wire/payload.ts'
 import { bytes, decode, encode, struct, uint } from '../wire/schema.ts'
-import { BEHIND, type Channel, handshakeOf, type Lane, putLane } from './channel.ts'
+import { BEHIND, type Channel, handshakeOf, highestRekey, type Lane, putLane, sendingLane } from './channel.ts'
 import type { DeliveryInit, IncomingPayload, Via } from './contract.ts'
 import { Transaction } from './journal.ts'
 import type { Mail } from './mail-reader.ts'
@@ -49,6 +49,8 @@ export interface InboxHooks {
   /** The friend proved to hold a session. */
   confirmed: (channel: Channel) => void
   receiptDue: (channel: Channel) => void
+  /** There is more that no session opens. */
+  unreadable: (channel: Channel) => void
 }
 
 const DAY = 86_400
@@ -159,7 +161,9 @@ export class Inbox {
     }
     for (const { lane, progress } of before) {
       putLane(tx, channel.friend, lane, { ...progress, tagCounter: lane.tagCounter })
-      if (progress.behind !== lane.behind) this.#init.handler.behind(tx, channel.friend)
+      // an old session that is not sent in any more stops nothing
+      const isStopped = progress.behind !== lane.behind && lane === sendingLane(channel)
+      if (isStopped) this.#init.handler.behind(tx, channel.friend)
     }
     for (const lane of fresh) batch.mailboxes = heldSession(batch.mailboxes, handshakeOf(lane))
     if (fresh.length > 0) this.#init.handler.confirmed(tx, channel.friend)
@@ -194,11 +198,13 @@ export class Inbox {
     const position = concat(u16(envelope.expiryDay), this.#init.store.blind(eid))
     const seen = await this.#init.store.get({ table: TABLE.seen, scope: NO_SCOPE, position })
     if (seen) {
+      channel.unreadable.opened(eid)
       this.#repeatReceipt(batch, mail, position, decode(seenRow, seen, 64))
       return true
     }
     const opened = this.#openInAny(channel, batch, mail, envelope)
-    if (!opened) return false
+    if (!opened) return this.#isGivenUp(channel, mail, { eid, expiryDay: envelope.expiryDay })
+    channel.unreadable.opened(eid)
     batch.seen.add(toHex(eid))
     const messageId = payloadMessageId(opened.payload)
     const now = this.#init.clock.now()
@@ -213,6 +219,19 @@ export class Inbox {
       receivedAt: now,
     })
     return true
+  }
+
+  /** Whether what does not open never will: the friend has sealed it again, in a session that was made for its sake. */
+  #isGivenUp(
+    channel: Channel,
+    { box }: InboundMail,
+    { eid, expiryDay }: { eid: Uint8Array; expiryDay: number },
+  ): boolean {
+    if (!box) return false
+    if (channel.unreadable.isGivenUp(eid, highestRekey(channel))) return true
+    if (expiryDay * DAY <= this.#now() || !channel.unreadable.add(eid, this.#init.clock.now())) return false
+    this.#hooks.unreadable(channel)
+    return false
   }
 
   /** Opens an envelope in the session whose tag it bears; one from a mailbox needs no tag, and is tried in the others too. */
@@ -345,9 +364,8 @@ function markBehind(batch: Batch, lane: Lane): void {
 
 /** Adoption is idempotent, so an update that comes again needs no index to be known by. */
 function adopted(channel: Channel, before: Mailboxes, body: Uint8Array): Mailboxes {
-  const highestRekey = Math.max(...channel.lanes.map(({ session }) => session.rekey))
   try {
-    return adoptUpdate(before, decode(mailboxUpdateBody, body, MAX_PAYLOAD_BYTES), highestRekey)
+    return adoptUpdate(before, decode(mailboxUpdateBody, body, MAX_PAYLOAD_BYTES), highestRekey(channel))
   } catch (error) {
     // one that cannot be read changes nothing: the friend reads on where it did
     if (error instanceof PeerError) return before

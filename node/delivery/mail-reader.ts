@@ -41,7 +41,10 @@ export class MailReader {
     }
     for (const address of addresses) {
       if (this.#servers.has(address)) continue
-      const reader = new ServerReader(this.#init, this.#watches, this.#releases, () => this.#wake())
+      const reader = new ServerReader(this.#init, this.#watches, this.#releases, {
+        isOwn: address === own,
+        changed: () => this.#wake(),
+      })
       this.#servers.set(address, { reader, end: this.#init.pool.use(address, reader) })
     }
   }
@@ -49,6 +52,14 @@ export class MailReader {
   watch(watch: MailWatch): void {
     this.#watches.set(watch.name, watch)
     for (const { reader } of this.#servers.values()) reader.open(watch)
+  }
+
+  /** Stops reading a mailbox that nobody need give up: its claim, if there is one, ends by itself. */
+  drop(name: string): void {
+    const watch = this.#watches.get(name)
+    if (!watch) return
+    this.#watches.delete(name)
+    for (const { reader } of this.#servers.values()) reader.close(watch)
   }
 
   /** Stops reading a mailbox once the transaction is committed; the relays are told, now or when they are there again. */

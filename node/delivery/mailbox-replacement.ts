@@ -2,11 +2,18 @@
  * When mailboxes of friends come and go (PROTOCOL 3): a new session brings its own, a secret that has served its time is
  * replaced by an update to the friend, and what has run dry is given up. Which they are is `mailbox/generations.ts`.
  */
-import { isReplacementDue, newestOf, openedSession, replaceSecret, retireMailboxes } from '../mailbox/generations.ts'
+import {
+  isReplacementDue,
+  type Mailboxes,
+  newestOf,
+  openedSession,
+  replaceSecret,
+  retireMailboxes,
+} from '../mailbox/generations.ts'
 import type { Random } from '../ports.ts'
 import { mailboxUpdateBody, PAYLOAD_TYPE } from '../wire/payload.ts'
 import { encode } from '../wire/schema.ts'
-import { type Channel, handshakeOf, heardOf, isBehind, type Lane } from './channel.ts'
+import { type Channel, deleteLane, handshakeOf, heardOf, isBehind, type Lane, sendingLane } from './channel.ts'
 import type { ChannelMailboxes } from './channel-mailboxes.ts'
 import type { Channels } from './channels.ts'
 import { type Journal, Transaction } from './journal.ts'
@@ -41,14 +48,21 @@ export class MailboxReplacement {
     this.#init.mailboxes.change(tx, channel, after)
   }
 
-  /** Gives up what has run dry. */
+  /** Gives up what has run dry, and the sessions that nothing can come in any more. */
   retire(channel: Channel): void {
     const { channels, journal, mailboxes, protocolTime } = this.#init
     const now = Math.floor(protocolTime())
-    if (retireMailboxes(channel.mailboxes, now) === channel.mailboxes) return
+    const next = (): Mailboxes => retireMailboxes(channel.mailboxes, now)
+    if (next() === channel.mailboxes && endedLanes(channel, next()).length === 0) return
     channels.alone(channel, async () => {
       const tx = new Transaction()
-      mailboxes.change(tx, channel, retireMailboxes(channel.mailboxes, now))
+      const after = next()
+      const ended = endedLanes(channel, after)
+      mailboxes.change(tx, channel, after)
+      for (const lane of ended) deleteLane(tx, channel.friend, lane)
+      tx.afterCommit(() => {
+        channel.lanes = channel.lanes.filter((lane) => !ended.includes(lane))
+      })
       await journal.commit(tx)
     })
   }
@@ -86,6 +100,13 @@ export class MailboxReplacement {
   #moment(channel: Channel): { now: number; heard: number } {
     return { now: Math.floor(this.#init.protocolTime()), heard: heardOf(channel.lanes) }
   }
+}
+
+/** Sessions below every mailbox that is read: all that was sealed in them has expired. */
+function endedLanes(channel: Channel, { reading }: Mailboxes): Lane[] {
+  const sending = sendingLane(channel)
+  const lowest = Math.min(...reading.map(({ rekey }) => rekey), sending?.session.rekey ?? 0)
+  return channel.lanes.filter(({ session }) => session.rekey < lowest)
 }
 
 /** One update is outstanding at a time: an older one is never sealed again. */

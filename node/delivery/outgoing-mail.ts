@@ -138,7 +138,7 @@ export class OutgoingMail {
 
 function rolledBack(): UsageError {
   return new UsageError('ROLLED_BACK', 'this home is a copy or an older one: sending to this friend has stopped', {
-    hint: '`kith doctor` says more',
+    hint: 'it goes on with a new session, which a running node makes by itself; `kith doctor` says more',
   })
 }
 

@@ -35,6 +35,8 @@ export interface MailWatch {
   /** Unique among the watches of a node. */
   name: string
   kind: Kind
+  /** Whoever writes first claims it, except at the own server: most mailboxes of this kind are never used. */
+  isClaimedByWriter?: true
   keysAt(server: Uint8Array): { writer: Uint8Array; reader: Ed25519KeyPair }
   /** Resolves when what is true in the answer is on the disk and may be deleted at the server. */
   receive(mail: Mail[]): Promise<boolean[]>
@@ -82,6 +84,7 @@ export class ServerReader {
   readonly #due = new Map<string, DueAck>()
   readonly #ready = new Set<string>()
   readonly #watches: Map<string, MailWatch>
+  readonly #isOwn: boolean
   readonly #changed: () => void
   /** Of mailboxes that could not be opened, read or acknowledged, by the name of the watch. */
   readonly #backoffs = new Map<string, Backoff>()
@@ -89,8 +92,15 @@ export class ServerReader {
   #server: ConnectedServer | undefined
   #opening: Promise<void> = Promise.resolve()
 
-  constructor(init: MailReaderInit, watches: Map<string, MailWatch>, releases: Releases, changed: () => void) {
+  /** @param isOwn whether it is the server in this process, where nobody else may claim */
+  constructor(
+    init: MailReaderInit,
+    watches: Map<string, MailWatch>,
+    releases: Releases,
+    { isOwn, changed }: { isOwn: boolean; changed: () => void },
+  ) {
     this.#init = init
+    this.#isOwn = isOwn
     this.#watches = watches
     this.#changed = changed
     this.releases = new ServerReleases({
@@ -131,7 +141,7 @@ export class ServerReader {
       if (this.#server !== server || this.#watches.get(watch.name) !== watch) return
       const { writer, reader } = watch.keysAt(server.peerId)
       const box = { watch, address: mailboxAddress(watch.kind, writer, reader.public), reader }
-      await this.#claim(server, box, writer)
+      if (this.#isOwn || !watch.isClaimedByWriter) await this.#claim(server, box, writer)
       if (this.#watches.get(watch.name) !== watch) return
       this.#boxes.set(toHex(box.address), box)
       await this.#subscribe(server, box)

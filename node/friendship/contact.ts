@@ -56,6 +56,27 @@ export interface Reply {
   storedAt: Uint8Array[]
 }
 
+/** Reach secrets of both directions, 32 bytes each: of a handshake through an invite, never of a rekey. */
+export interface ReachSecrets {
+  out: Uint8Array
+  in: Uint8Array
+}
+
+/** A rekey as it stands, and what bounds the next. */
+export interface Rekeying {
+  /** Our leg 1. */
+  leg?: OutgoingRequest
+  /** Another session was made meanwhile: the leg is not left any more, but an answer to it still counts. */
+  settled?: boolean
+  /** Our leg 2, until the friend's first message shows that it arrived. */
+  answer?: Uint8Array
+  /** Seconds: when the youngest leg 1 was built, and how many were in a row. */
+  started: number
+  times: number
+  /** Seconds: when a leg 1 of the friend's was answered last. */
+  answered: number
+}
+
 export interface Contact {
   /** 32 bytes. */
   id: Uint8Array
@@ -77,12 +98,16 @@ export interface Contact {
   asked?: Asked
   asking?: Asking
   reply?: Reply
+  /** Newest first: of requests that crossed there are two, and both are used. */
+  reach?: ReachSecrets[]
+  rekeying?: Rekeying
 }
 
 /** As many as expire for being opened while the one-time keys of the oldest are kept. */
 export const MAX_EARLIER_LEGS = Math.floor(limits.ONE_TIME_KEY_DAYS / limits.LEG1_DAYS)
 
 const MAX_REASON_BYTES = 200
+const MAX_REACH_SECRETS = 2
 /** The name of a friend's node as a server: its addresses, joined. */
 const MAX_REACH_BYTES = limits.MAX_ADDRESSES * (limits.MAX_ADDRESS_BYTES + 1) + 16
 
@@ -102,6 +127,15 @@ const replyShape = struct({
   storedAt: [4, list(peerIdBytes, limits.MAX_RELAYS + 1)],
   direct: [5, optional(text(MAX_REACH_BYTES))],
 })
+const reachShape = struct({ out: [1, hash32], in: [2, hash32] })
+const rekeyingShape = struct({
+  leg: [1, optional(bytesBetween(1, 16384))],
+  settled: [2, uint(1)],
+  answer: [3, optional(bytes(limits.LEG_BYTES))],
+  started: [4, uint()],
+  times: [5, uint()],
+  answered: [6, uint()],
+})
 const contactRow = struct({
   id: [1, hash32],
   state: [2, uint(CONTACT_STATE.length - 1)],
@@ -116,6 +150,8 @@ const contactRow = struct({
   reply: [11, optional(replyShape)],
   since: [12, optional(uint())],
   reason: [13, optional(text(MAX_REASON_BYTES))],
+  reach: [14, optional(list(reachShape, MAX_REACH_SECRETS))],
+  rekeying: [15, optional(rekeyingShape)],
 })
 const MAX_CONTACT_BYTES = 131_072
 /** With what every ID begins. */
@@ -126,12 +162,25 @@ export function contactKey(id: Uint8Array): string {
   return toHex(id)
 }
 
+/** Whether there is a session with them, or should be. */
+export function isFriend({ state }: Contact): boolean {
+  return state === 'friend' || state === 'accepted'
+}
+
 export function newContact(id: Uint8Array): Contact {
   return { id, state: 'none', petname: '', name: '', verified: false, rekey: 0 }
 }
 
+/** The contact's reach secrets with those of a handshake through an invite. */
+export function withReach(
+  { reach = [] }: Contact,
+  secrets: { reachOut: Uint8Array; reachIn: Uint8Array },
+): ReachSecrets[] {
+  return [{ out: secrets.reachOut, in: secrets.reachIn }, ...reach].slice(0, MAX_REACH_SECRETS)
+}
+
 export function putContact(tx: Transaction, store: Store, contact: Contact): void {
-  const { asked, asking } = contact
+  const { asked, asking, rekeying } = contact
   const value = encode(contactRow, {
     ...contact,
     state: CONTACT_STATE.indexOf(contact.state),
@@ -142,6 +191,11 @@ export function putContact(tx: Transaction, store: Store, contact: Contact): voi
       earlier: asked.earlier.map(encodeOutgoingRequest),
     },
     asking: asking && { ...asking, request: encodeIncomingRequest(asking.request) },
+    rekeying: rekeying && {
+      ...rekeying,
+      leg: rekeying.leg && encodeOutgoingRequest(rekeying.leg),
+      settled: rekeying.settled ? 1 : 0,
+    },
   })
   tx.put(TABLE.contact, NO_SCOPE, store.blind(contact.id), value)
 }
@@ -153,7 +207,7 @@ export function deleteContact(tx: Transaction, store: Store, id: Uint8Array): vo
 export async function loadContacts(store: Store): Promise<Contact[]> {
   const rows = await store.list({ table: TABLE.contact, scope: NO_SCOPE, limit: 10_000 })
   return rows.map(({ value }) => {
-    const { asked, asking, ...row } = decode(contactRow, value, MAX_CONTACT_BYTES)
+    const { asked, asking, rekeying, ...row } = decode(contactRow, value, MAX_CONTACT_BYTES)
     return {
       ...row,
       state: CONTACT_STATE[row.state]!,
@@ -166,6 +220,13 @@ export async function loadContacts(store: Store): Promise<Contact[]> {
         },
       }),
       ...(asking && { asking: { ...asking, request: decodeIncomingRequest(asking.request) } }),
+      ...(rekeying && {
+        rekeying: {
+          ...rekeying,
+          leg: rekeying.leg && decodeOutgoingRequest(rekeying.leg),
+          settled: rekeying.settled === 1,
+        },
+      }),
     }
   })
 }

@@ -13,9 +13,10 @@ import { safetyNumber } from '../identity/safety-number.ts'
 import * as limits from '../limits.ts'
 import type { ProfileBody } from '../wire/payload.ts'
 import type { Head } from '../wire/records.ts'
-import { type Contact, contactKey, newContact } from './contact.ts'
+import { type Contact, contactKey, isFriend, newContact } from './contact.ts'
 import { ContactBook } from './contact-book.ts'
 import { type FriendshipInit, replyName } from './contract.ts'
+import { Healing } from './healing.ts'
 import { IncomingRequests } from './incoming-requests.ts'
 import { Invites } from './invites.ts'
 import { OutgoingRequests } from './outgoing-requests.ts'
@@ -29,6 +30,7 @@ export class Friendship {
   readonly #replies: Replies
   readonly #outgoing: OutgoingRequests
   readonly #incoming: IncomingRequests
+  readonly #healing: Healing
   readonly invites: Invites
 
   constructor(init: FriendshipInit) {
@@ -42,6 +44,7 @@ export class Friendship {
     const become = (tx: Transaction, contact: Contact): void => this.#become(tx, contact)
     const greet = (friend: Uint8Array): Promise<void> => this.#greet(friend)
     this.#outgoing = new OutgoingRequests({ ...init, book, pins: this.#pins, become, greet })
+    this.#healing = new Healing({ ...init, book, pins: this.#pins, greet })
   }
 
   /** Reads all contacts and goes on with what was under way. Delivery starts with the IDs in the answer. */
@@ -50,8 +53,8 @@ export class Friendship {
     for (const { id, pin, record } of this.all()) if (pin) this.#init.directory.pin(id, pin, record)
     await this.invites.start()
     return this.all()
-      .filter((one) => one.state === 'friend' || one.state === 'accepted')
-      .map((one) => one.id)
+      .filter(isFriend)
+      .map(({ id }) => id)
   }
 
   async start(): Promise<void> {
@@ -60,11 +63,12 @@ export class Friendship {
     // ended between the answer and the greeting: the friend waits for our first message to be sure of us
     for (const { id } of this.all()) if (this.#init.delivery.status.isSilent(id)) await this.#greet(id)
     await this.sweep()
+    this.#healing.start()
   }
 
   /** Tells every friend anew what they have to know. */
   async greetAll(): Promise<void> {
-    for (const { id, state } of this.all()) if (state === 'friend' || state === 'accepted') await this.#greet(id)
+    for (const { id } of this.all().filter(isFriend)) await this.#greet(id)
   }
 
   async #greet(id: Uint8Array): Promise<void> {
@@ -82,12 +86,14 @@ export class Friendship {
     await this.#incoming.sweep()
     await this.invites.sweep()
     this.#replies.dispatchAgain()
+    this.#healing.dispatchAgain()
   }
 
   stop(): void {
     this.#pins.stop()
     this.#incoming.stop()
     this.#outgoing.stop()
+    this.#healing.stop()
   }
 
   // ---- looking ----
@@ -219,6 +225,7 @@ export class Friendship {
       })
       directory.unpin(current.id)
       this.#replies.recall(current.id)
+      this.#healing.forget(current.id)
       return changed
     })
   }
@@ -249,6 +256,18 @@ export class Friendship {
     if (!contact) return
     if (contact.state !== 'friend') this.#become(tx, contact)
     else if (contact.reply) this.#replies.arrived(tx, contact)
+    this.#healing.confirmed(tx, this.#book.get(friend, tx)!)
+  }
+
+  /** The session with this friend may need to be replaced. */
+  ailing(friend: Uint8Array): void {
+    this.#healing.look(friend)
+  }
+
+  /** The session with this friend is not what they remember. */
+  behind(tx: Transaction, friend: Uint8Array): void {
+    tx.event('behind', { id: idToText(friend) })
+    tx.afterCommit(() => this.#healing.look(friend))
   }
 
   /** The friend told us about themselves. */

@@ -6,25 +6,22 @@ import { open } from '../crypto/aead.ts'
 import { equal } from '../crypto/bytes.ts'
 import { L } from '../crypto/labels.ts'
 import { Transaction } from '../delivery/journal.ts'
-import { KithError } from '../errors.ts'
-import { compareHeads, equivocates, type IdentityView, readIdentityRecord } from '../identity/records.ts'
+import { compareHeads, equivocates, readIdentityRecord } from '../identity/records.ts'
 import { idToText } from '../identity/root.ts'
 import * as limits from '../limits.ts'
 import { type RowKey, TABLE } from '../ports.ts'
-import { openLeg1 } from '../session/leg1.ts'
 import { acceptRequest } from '../session/leg2.ts'
 import type { IncomingRequest } from '../session/pending-request.ts'
-import { decode, encode, struct, uint } from '../wire/schema.ts'
-import { type Contact, newContact } from './contact.ts'
+import { decode } from '../wire/schema.ts'
+import { type Contact, newContact, withReach } from './contact.ts'
 import type { ContactBook } from './contact-book.ts'
 import type { FriendshipInit } from './contract.ts'
 import type { Invites, OwnInvite } from './invites.ts'
+import { markReplay, openedLeg1, replayKey, replayRow } from './leg-opening.ts'
 import { believe } from './pins.ts'
 import type { Replies } from './replies.ts'
 
 const NO_SCOPE = new Uint8Array(0)
-const DAY = 86_400
-const replayRow = struct({ until: [1, uint()] })
 
 interface IncomingRequestsInit extends FriendshipInit {
   book: ContactBook
@@ -58,11 +55,11 @@ export class IncomingRequests {
 
   /** A leg came through an invite; true when it is on the disk, or can never be a request. */
   async receive(own: OwnInvite, sealed: Uint8Array): Promise<boolean> {
-    const opened = this.#open(own, sealed)
+    const opened = openedLeg1(this.#init, () => open(own.invite.seal, sealed, L('inviteSeal')))
     if (!opened || equal(opened.incoming.id, this.#init.self.id)) return true
     const { incoming, replayTag } = opened
     const { store, delivery } = this.#init
-    const replay = { table: TABLE.replay, scope: NO_SCOPE, position: store.blind(replayTag) }
+    const replay = replayKey(store, replayTag)
     return await delivery.exclusively(incoming.id, async () => {
       if (this.#stopped) return false
       if (!(await store.get(replay)) && this.#isCredible(incoming)) await this.#take(own, incoming, replay)
@@ -70,28 +67,11 @@ export class IncomingRequests {
     })
   }
 
-  #open(own: OwnInvite, sealed: Uint8Array): ReturnType<typeof openLeg1> | undefined {
-    const { self, protocolTime, logger } = this.#init
-    try {
-      return openLeg1({
-        leg: open(own.invite.seal, sealed, L('inviteSeal')),
-        now: Math.floor(protocolTime()),
-        findKeys: (device, prekeySeq, recordSeq) => self.findKeys(device, prekeySeq, recordSeq),
-        readRecord: (bytes) => requesterRecord(readIdentityRecord(bytes, { now: protocolTime() })),
-      })
-    } catch (error) {
-      if (!(error instanceof KithError)) throw error
-      logger.debug('request dropped', { code: error.code })
-      return undefined
-    }
-  }
-
   async #take(own: OwnInvite, incoming: IncomingRequest, replay: RowKey): Promise<void> {
     const { book, invites, journal, clock, protocolTime } = this.#init
     const contact = book.get(incoming.id) ?? newContact(incoming.id)
     const tx = new Transaction()
-    const until = Math.floor(protocolTime()) + limits.PREKEY_DESTROYED_DAYS * DAY
-    tx.put(replay.table, replay.scope, replay.position, encode(replayRow, { until }))
+    markReplay(tx, replay, protocolTime())
     if (contact.state !== 'blocked' && this.#hasRoom(own, contact) && !isOvertaken(incoming, own, contact)) {
       invites.countRequest(tx, own.inviteId)
       const asking = { request: incoming, inviteId: own.inviteId, receivedAt: clock.now() }
@@ -165,6 +145,7 @@ export class IncomingRequests {
           : book.checkPetname(wanted, contact.id),
       name: request.request.name,
       rekey,
+      reach: withReach(contact, secrets),
       asking: undefined,
       // a request of ours that nobody can have seen is not needed any more
       asked: contact.asked?.leg || contact.asked?.earlier.length ? contact.asked : undefined,
@@ -209,11 +190,6 @@ function isOvertaken({ request, device }: IncomingRequest, { invite }: OwnInvite
   if (!readIdentityRecord(record).record.devices.some(({ signing }) => equal(signing, device))) return false
   // their clock and ours may differ by what records are allowed to
   return request.rekey < rekey && request.created <= since + limits.MAX_RECORD_AHEAD_SECONDS
-}
-
-function requesterRecord(view: IdentityView) {
-  const { devices, revoked, minVersion, maxVersion } = view.record
-  return { id: view.id, devices, revoked, minVersion, maxVersion }
 }
 
 /** What a request says of the one who asks, as they claim it. */

@@ -9,7 +9,6 @@ import { L } from '../crypto/labels.ts'
 import { Transaction } from '../delivery/journal.ts'
 import type { Mail } from '../delivery/mail-reader.ts'
 import { ForgedError, PeerError, UsageError } from '../errors.ts'
-import { checkWindow, type IdentityView } from '../identity/records.ts'
 import { idToText } from '../identity/root.ts'
 import * as limits from '../limits.ts'
 import { friendMailbox, inviteMailbox, KIND, openCopy } from '../mailbox/keys.ts'
@@ -18,10 +17,11 @@ import { openLeg2 } from '../session/leg2.ts'
 import type { OutgoingRequest } from '../session/pending-request.ts'
 import { type Invite, invite as inviteShape, MAX_INVITE_BYTES } from '../wire/invite.ts'
 import { decode, encode } from '../wire/schema.ts'
-import { type Asked, type Contact, contactKey, MAX_EARLIER_LEGS } from './contact.ts'
+import { type Asked, type Contact, contactKey, MAX_EARLIER_LEGS, withReach } from './contact.ts'
 import type { ContactBook } from './contact-book.ts'
 import { type FriendshipInit, replyName } from './contract.ts'
 import { Drives, type StepResult } from './drives.ts'
+import { isInWindow } from './leg-opening.ts'
 import { believe, type Pins } from './pins.ts'
 
 const DAY = 86_400
@@ -277,7 +277,8 @@ export class OutgoingRequests {
       const { relays, peerId, addresses } = accept
       delivery.openChannel(tx, id, { session, secrets, relays, reach: { peerId, addresses } })
       // the one-time keys go in the batch that makes the session
-      become(tx, { ...contact, name: accept.name, rekey: Math.max(contact.rekey, accept.rekey) })
+      const rekey = Math.max(contact.rekey, accept.rekey)
+      become(tx, { ...contact, name: accept.name, rekey, reach: withReach(contact, secrets) })
       await journal.commit(tx)
       pins.heads(id, accept.head, undefined)
       return contact
@@ -285,16 +286,6 @@ export class OutgoingRequests {
     if (friend === 'later') return false
     if (friend) await greet(id)
     return true
-  }
-}
-
-/** Whether others will believe the own record; after a start with a wrong clock it is renewed first. */
-function isInWindow(view: IdentityView, now: number): boolean {
-  try {
-    checkWindow(view, now)
-    return true
-  } catch {
-    return false
   }
 }
 

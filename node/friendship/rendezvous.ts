@@ -16,6 +16,7 @@ import {
 } from '../identity/rendezvous.ts'
 import { KithError } from '../errors.ts'
 import type { Network, Random } from '../ports.ts'
+import type { Contact } from './contact.ts'
 
 /** As long without a word, a friend may have gone where the relays do not lead. */
 const SILENCE_SECONDS = 7 * 86_400
@@ -32,14 +33,16 @@ export interface RendezvousInit {
 }
 
 /** Says and looks what is due for these friends. Never throws for what others did. */
-export async function meetAgain(init: RendezvousInit, friends: readonly Uint8Array[]): Promise<void> {
+export async function meetAgain(init: RendezvousInit, friends: readonly Contact[]): Promise<void> {
   const now = Math.floor(init.protocolTime())
-  for (const friend of friends) {
-    const silence = init.delivery.status.silence(friend)
+  for (const { id, reach = [] } of friends) {
+    const silence = init.delivery.status.silence(id)
     if (!silence) continue
-    const { reachOut, reachIn, toldAt, heardAt } = silence
-    if (toldAt !== undefined && toldAt + SILENCE_SECONDS <= now) await say(init, reachOut, now)
-    if (heardAt + SILENCE_SECONDS <= now) await look(init, friend, { reachIn, heardAt, now })
+    const { toldAt, heardAt } = silence
+    for (const secrets of reach) {
+      if (toldAt !== undefined && toldAt + SILENCE_SECONDS <= now) await say(init, secrets.out, now)
+      if (heardAt + SILENCE_SECONDS <= now) await look(init, id, { reachIn: secrets.in, heardAt, now })
+    }
   }
 }
 

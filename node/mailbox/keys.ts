@@ -4,13 +4,15 @@
  *
  *   address = H(L("mbx") || u8 kind || W || R)
  *   W seed || R seed || copy key = HKDF(salt none, secret, L("mailbox-keys") || 0x00 || server's peer ID, 96)
+ *   reach mailboxes: the same from L("reach-keys") || u32 quarter || server's peer ID
  *   copy = nonce(24) || XChaCha20-Poly1305(copy key, envelope or leg; AD L("copy")), 40 bytes longer
  */
 import { open, seal } from '../crypto/aead.ts'
-import { concat, toHex, u8 } from '../crypto/bytes.ts'
+import { concat, toHex, u32, u8 } from '../crypto/bytes.ts'
 import { type Ed25519KeyPair, ed25519KeyPair } from '../crypto/ed25519.ts'
 import { hkdfSha256, NO_SALT, sha256, split } from '../crypto/hash.ts'
 import { L } from '../crypto/labels.ts'
+import { MAX_ENVELOPE_DAYS } from '../limits.ts'
 import { VERB, type Verb } from '../wire/commands.ts'
 
 export const KIND = { friend: 1, reach: 2, invite: 3, box: 4, group: 5, pack: 6 } as const
@@ -36,6 +38,8 @@ export interface KindRules {
   readonly lifeDays: number
 }
 
+const DAY_SECONDS = 86_400
+const QUARTER_SECONDS = 91 * DAY_SECONDS
 const KIB = 1024
 const MIB = 1024 * KIB
 const LOOK: readonly Verb[] = [VERB.stat, VERB.fetch, VERB.subscribe, VERB.pull]
@@ -108,11 +112,34 @@ export function friendMailbox(secret: Uint8Array, serverPeerId: Uint8Array): Fri
 }
 
 function deriveFriendMailbox(secret: Uint8Array, serverPeerId: Uint8Array): FriendMailbox {
-  const keys = hkdfSha256(NO_SALT, secret, concat(L('mailboxKeys'), new Uint8Array(1), serverPeerId), 96)
+  return deriveMailbox(KIND.friend, secret, concat(L('mailboxKeys'), new Uint8Array(1), serverPeerId))
+}
+
+/**
+ * The reach mailbox of a direction's 32-byte secret at the server with these peer ID bytes, in one quarter: for the legs
+ * of a rekey alone.
+ */
+export function reachMailbox(secret: Uint8Array, serverPeerId: Uint8Array, quarter: number): FriendMailbox {
+  return deriveMailbox(KIND.reach, secret, concat(L('reachKeys'), u32(quarter), serverPeerId))
+}
+
+/** Number of the quarter of a year (91 days) that a moment (seconds) lies in: reach mailboxes are written in this one. */
+export function reachQuarter(now: number): number {
+  return Math.floor(now / QUARTER_SECONDS)
+}
+
+/** Quarters in whose reach mailboxes something may lie: this one, and the last while what was put there is alive. */
+export function quartersRead(now: number): number[] {
+  const quarter = reachQuarter(now)
+  return now - quarter * QUARTER_SECONDS < (MAX_ENVELOPE_DAYS + 1) * DAY_SECONDS ? [quarter, quarter - 1] : [quarter]
+}
+
+function deriveMailbox(kind: Kind, secret: Uint8Array, info: Uint8Array): FriendMailbox {
+  const keys = hkdfSha256(NO_SALT, secret, info, 96)
   const [writerSeed, readerSeed, copyKey] = split(keys, 32, 32, 32) as [Uint8Array, Uint8Array, Uint8Array]
   const writer = ed25519KeyPair(writerSeed)
   const reader = ed25519KeyPair(readerSeed)
-  return { writer, reader, copyKey, address: mailboxAddress(KIND.friend, writer.public, reader.public) }
+  return { writer, reader, copyKey, address: mailboxAddress(kind, writer.public, reader.public) }
 }
 
 /** Who holds an invite: its writing key, and the address to knock at. */

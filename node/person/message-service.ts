@@ -111,7 +111,7 @@ export class MessageService implements Pick<NodeService, 'send' | 'waitForState'
 
   #entry(contact: Contact, message: HistoryMessage): HistoryEntry {
     const { self, conversations, delivery } = this.#parts
-    const { messageId, direction, text, sentAt, receivedAt, via, settled, reason } = message
+    const { messageId, direction, text, sentAt, receivedAt, via, settled, reason, missing } = message
     const state = settled ?? (direction === 'in' ? 'delivered' : delivery.status.stateOf(contact.id, messageId))
     return {
       messageId: toHex(messageId),
@@ -126,6 +126,7 @@ export class MessageService implements Pick<NodeService, 'send' | 'waitForState'
       state: state ?? 'queued',
       ...(reason !== undefined && { reason }),
       ...(via !== undefined && { via }),
+      ...(missing > 0 && { missing }),
     }
   }
 

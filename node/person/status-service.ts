@@ -2,6 +2,7 @@
 import type { NodeService, NodeStatus, Problem, RelayCounters, RelayProof, RelayStatus } from '../api/service.ts'
 import { toHex } from '../crypto/bytes.ts'
 import { UsageError } from '../errors.ts'
+import { isFriend } from '../friendship/contact.ts'
 import type { Ports } from '../ports.ts'
 import { peerIdText } from '../wire/peer-id.ts'
 import type { Parts } from './parts.ts'
@@ -84,16 +85,29 @@ export class StatusService implements Pick<NodeService, 'status' | 'trustHome' |
       .map(({ contact }) => ({
         code: 'ROLLED_BACK',
         message: `${contact.petname} remembers messages that this home never sent: it is a copy or an older one`,
-        hint: 'use the newer home; if it is lost, `kith unfriend` them and add them again by a new invite',
+        hint: 'a new session is made with them as soon as both are there; leave the node running, and never use the older home again',
       }))
-    const others = [...this.#init.problems(), ...this.#caughtRelays(), ...older]
+    const others = [...this.#init.problems(), ...this.#caughtRelays(), ...older, ...this.#brokenSessions()]
     if (!behind.some(({ why }) => why === 'home')) return others
     const changed = {
       code: 'HOME_CHANGED',
       message: 'this home was copied, put back or changed since kith last used it: sending has stopped',
-      hint: 'if it was only moved, and no other copy is used: `kith doctor --only-copy`; else use the newer home',
+      hint: 'if it was only moved, and no other copy is used: `kith doctor --only-copy`; else new sessions are made with all friends in a few minutes',
     }
     return [changed, ...others]
+  }
+
+  #brokenSessions(): Problem[] {
+    const { friendship, delivery } = this.#init.parts
+    const broken = friendship.all().filter((contact) => {
+      const ailment = isFriend(contact) ? delivery.status.ailment(contact.id) : undefined
+      return ailment === 'lost' || ailment === 'unreadable'
+    })
+    return broken.map(({ petname }) => ({
+      code: 'SESSION_BROKEN',
+      message: `the session with ${petname} is lost or broken: what they write cannot be read now`,
+      hint: 'a new one is made as soon as both are there; leave the node running',
+    }))
   }
 
   #caughtRelays(): Problem[] {

@@ -54,9 +54,8 @@ export class Whereabouts {
     const { delivery, journal, friendship, ownRelays, direct, protocolTime } = parts
     const friends = friendship.all().filter(({ state }) => state === 'friend' || state === 'accepted')
     const place = () => ({ relays: [...ownRelays.current], ...direct.told() })
-    meetAgain(
-      { delivery, journal, random, network, place, protocolTime },
-      friends.map(({ id }) => id),
-    ).catch((error: unknown) => logger.warn('seeking friends failed', { problem: describe(error) }))
+    meetAgain({ delivery, journal, random, network, place, protocolTime }, friends).catch((error: unknown) =>
+      logger.warn('seeking friends failed', { problem: describe(error) }),
+    )
   }
 }

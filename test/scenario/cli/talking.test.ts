@@ -234,6 +234,18 @@ describe('kith among friends', () => {
     expect((await shell.run('history bob --search ell --json')).json.map(({ text }) => text)).to.deep.equal(['hello'])
   })
 
+  it('history shows where messages are missing, and how many at least', async () => {
+    for (const text of ['a', 'b', 'c']) shell.node.receive('bob', text)
+    shell.node.messages[1]!.missing = 4
+    shell.node.messages[2]!.missing = 1
+    expect((await shell.run('history bob --json')).json.map(({ missing }) => missing)).to.deep.equal([undefined, 4, 1])
+    const lines = (await shell.run('history bob')).stdout.split('\n')
+    expect([lines[1], lines[3]]).to.deep.equal([
+      '(at least 4 messages are missing here)',
+      '(a message is missing here)',
+    ])
+  })
+
   it('history goes on over pages', async () => {
     for (let i = 0; i < 450; i++) shell.node.receive('bob', String(i))
     const { json } = await shell.run('history bob --limit 430 --json')
