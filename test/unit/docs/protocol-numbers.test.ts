@@ -244,7 +244,7 @@ const NUMBERS: [says: RegExp, is: () => number[]][] = [
     /At most (\d+) requests wait, (\d+) of them through one invite/,
     () => [limits.MAX_INCOMING_REQUESTS, limits.MAX_REQUESTS_PER_INVITE],
   ],
-  [/When there are more than (\w+), the last of the order end/, () => [limits.MAX_SESSIONS_PER_FRIEND]],
+  [/When there are more than (\w+), those that the friend was never known/, () => [limits.MAX_SESSIONS_PER_FRIEND]],
   // 8
   [/ours keeps (\w+) such chains/, () => [MAX_SKIPPED_CHAINS]],
   [/More than (\d+) to store or ([\d,]+) dead steps/, () => [limits.MAX_SKIPPED_AT_ONCE, limits.MAX_DEAD_STEPS]],
