@@ -27,7 +27,16 @@ import {
   payloadMessageId,
 } from '../wire/payload.ts'
 import { bytes, decode, encode, struct, uint } from '../wire/schema.ts'
-import { BEHIND, type Channel, handshakeOf, highestRekey, type Lane, putLane, sendingLane } from './channel.ts'
+import {
+  BEHIND,
+  type Channel,
+  handshakeOf,
+  highestRekey,
+  isBehind,
+  type Lane,
+  putLane,
+  sendingLane,
+} from './channel.ts'
 import type { DeliveryInit, IncomingPayload, Via } from './contract.ts'
 import { Transaction } from './journal.ts'
 import type { Mail } from './mail-reader.ts'
@@ -162,8 +171,8 @@ export class Inbox {
     for (const { lane, progress } of before) {
       putLane(tx, channel.friend, lane, { ...progress, tagCounter: lane.tagCounter })
       // an old session that is not sent in any more stops nothing
-      const isStopped = progress.behind !== lane.behind && lane === sendingLane(channel)
-      if (isStopped) this.#init.handler.behind(tx, channel.friend)
+      const isNews = lane === sendingLane(channel) || isBehind(channel)
+      if (isNews && progress.behind !== lane.behind) this.#init.handler.behind(tx, channel.friend)
     }
     for (const lane of fresh) batch.mailboxes = heldSession(batch.mailboxes, handshakeOf(lane))
     if (fresh.length > 0) this.#init.handler.confirmed(tx, channel.friend)

@@ -42,6 +42,7 @@ export interface SessionSurroundings {
 export class SessionWatch {
   readonly #name: string
   readonly #around: SessionSurroundings
+  readonly #friendOf = new Map<string, string>()
   #lanes = new Map<string, Known>()
   /** By lane and serial: the highest serial of the friend's that the message says to have opened. */
   readonly #echoes = new Map<string, number>()
@@ -90,6 +91,7 @@ export class SessionWatch {
 
   #lane(friend: string, lane: string, value: Uint8Array, batch: readonly RowChange[]): void {
     const { serial, opened, behind } = readLane(value)
+    this.#friendOf.set(lane, friend)
     const before = this.#lanes.get(lane) ?? { sent: 0, serial: 0, opened: 0, behind: BEHIND.no }
     const sent = before.sent + (serial > before.serial ? 1 : 0)
     if (serial > before.serial) this.#echoes.set(`${lane}/${serial}`, opened)
@@ -103,7 +105,10 @@ export class SessionWatch {
       holds(isTorn, 'rollbackNoticed', () => `${this.#name} stops for ${friend}, and nothing was put back`)
       const isKept = before.behind !== BEHIND.friend
       holds(isKept, 'rollbackNoticed', () => `${this.#name} forgets that it stopped for ${friend}`)
-      const isTold = behind !== BEHIND.friend || batch.some(isTelling)
+      // an old session stops nothing when there is a newer one to send in
+      const others = [...this.#lanes].filter(([other]) => other !== lane && this.#friendOf.get(other) === friend)
+      const isHealed = others.some(([, known]) => known.behind === BEHIND.no)
+      const isTold = behind !== BEHIND.friend || isHealed || batch.some(isTelling)
       holds(isTold, 'rollbackNoticed', () => `${this.#name} stops for ${friend} and does not say so`)
     }
     if (behind !== BEHIND.no) this.#stopped.add(lane)
