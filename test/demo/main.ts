@@ -11,6 +11,8 @@ import { findCanaries } from '../support/canary.ts'
 import { type Json, KithNodes, type KithProcess } from '../support/kith-process.ts'
 
 const NAMES = { alice: 'Alice Quillfeather', bob: 'Bob Marrowfat' }
+/** On one machine they would reach each other directly: gossip and the relay are to carry everything here. */
+const NOT_DIRECTLY = ['--direct', 'never']
 const NOTE = 'we met at the chrysanthemum market'
 const FIRST = 'hello Bob, the heliotrope is in bloom'
 const ANSWER = 'hello Alice, so is the amaryllis'
@@ -60,7 +62,7 @@ async function tell(story: Story, nodes: KithNodes): Promise<void> {
   story.note(`alice is ${short(ids.alice)}, bob is ${short(ids.bob)}`)
 
   await story.step('their nodes start', async () => {
-    await Promise.all([alice.start(), bob.start()])
+    await Promise.all([alice.start(...NOT_DIRECTLY), bob.start(...NOT_DIRECTLY)])
   })
   story.note(`process ids: relay ${relay.pid}, alice ${alice.pid}, bob ${bob.pid}`)
 
@@ -116,7 +118,7 @@ async function tell(story: Story, nodes: KithNodes): Promise<void> {
     expect(!isAlive(pid), `no process ${pid} any more`)
   })
   await story.step('bob comes back alone and reads them from the relay', async () => {
-    await bob.start()
+    await bob.start(...NOT_DIRECTLY)
     for (const messageId of sent) {
       const event = await bob.waitFor((one) => one.event === 'message' && one.messageId === messageId)
       expect(event.via === 'relay', 'it came by the relay')
@@ -124,7 +126,7 @@ async function tell(story: Story, nodes: KithNodes): Promise<void> {
     expect(!isAlive(pid), 'alice was not there')
   })
   await story.step('alice comes back and learns that all of it arrived', async () => {
-    await alice.start()
+    await alice.start(...NOT_DIRECTLY)
     for (const messageId of sent) {
       await alice.waitFor((one) => one.event === 'state' && one.messageId === messageId && one.state === 'delivered')
     }
