@@ -6,16 +6,8 @@ import { concat, equal, readUint, u64 } from '../crypto/bytes.ts'
 import type { Transaction } from '../delivery/journal.ts'
 import { decodeTrail, MAX_TRAIL_BYTES, trailBytes, type TrailRow } from '../delivery/trail.ts'
 import { UsageError } from '../errors.ts'
-import { PROTOCOL_VERSION } from '../limits.ts'
 import { type Row, type Store, TABLE } from '../ports.ts'
-import {
-  MAX_PAYLOAD_BYTES,
-  messageId,
-  PAYLOAD_TYPE,
-  type Payload,
-  payload as payloadShape,
-  textBody,
-} from '../wire/payload.ts'
+import { MAX_PAYLOAD_BYTES, messageId, PAYLOAD_TYPE, type Payload, readPayload, textBody } from '../wire/payload.ts'
 import { bytes, bytesBetween, decode, encode, optional, struct, text, uint } from '../wire/schema.ts'
 import { missingBefore, type Placed } from './gaps.ts'
 
@@ -235,15 +227,6 @@ export function textIn(payload: Payload, conversation: Uint8Array): string | und
   if (payload.type !== PAYLOAD_TYPE.text || !equal(payload.conversation, conversation)) return undefined
   try {
     return decode(textBody, payload.body, MAX_PAYLOAD_BYTES).text
-  } catch {
-    return undefined
-  }
-}
-
-function readPayload(encoded: Uint8Array): Payload | undefined {
-  try {
-    const payload = decode(payloadShape, encoded, MAX_PAYLOAD_BYTES)
-    return payload.version === PROTOCOL_VERSION ? payload : undefined
   } catch {
     return undefined
   }

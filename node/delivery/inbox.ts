@@ -13,19 +13,12 @@ import {
   type ReadMailbox,
 } from '../mailbox/generations.ts'
 import { friendMailbox, openCopy } from '../mailbox/keys.ts'
-import { PROTOCOL_VERSION, SKIPPED_TAGS } from '../limits.ts'
+import { SKIPPED_TAGS } from '../limits.ts'
 import { TABLE } from '../ports.ts'
 import { echoedSerial, openEnvelope } from '../session/triple-ratchet.ts'
 import { type SessionState, wipeReplaced } from '../session/session-state.ts'
 import { decodeEnvelope, type Envelope, ENVELOPE_PREFIX_BYTES, envelopeId } from '../wire/envelope.ts'
-import {
-  mailboxUpdateBody,
-  MAX_PAYLOAD_BYTES,
-  PAYLOAD_TYPE,
-  type Payload,
-  payload as payloadShape,
-  payloadMessageId,
-} from '../wire/payload.ts'
+import { mailboxUpdateBody, MAX_PAYLOAD_BYTES, PAYLOAD_TYPE, payloadMessageId, readPayload } from '../wire/payload.ts'
 import { bytes, decode, encode, struct, uint } from '../wire/schema.ts'
 import {
   BEHIND,
@@ -379,15 +372,5 @@ function adopted(channel: Channel, before: Mailboxes, body: Uint8Array): Mailbox
     // one that cannot be read changes nothing: the friend reads on where it did
     if (error instanceof PeerError) return before
     throw error
-  }
-}
-
-/** Undefined for what this version cannot read: it is authentic, so it is kept and shown as unsupported. */
-function readPayload(encoded: Uint8Array): Payload | undefined {
-  try {
-    const payload = decode(payloadShape, encoded, MAX_PAYLOAD_BYTES)
-    return payload.version === PROTOCOL_VERSION ? payload : undefined
-  } catch {
-    return undefined
   }
 }

@@ -7,7 +7,7 @@ import { sha256 } from '../crypto/hash.ts'
 import { ForgedError } from '../errors.ts'
 import * as limits from '../limits.ts'
 import { addresses, hash32, head, peerIdBytes, relays } from './records.ts'
-import { bytes, bytesBetween, type Infer, list, optional, struct, text, uint } from './schema.ts'
+import { bytes, bytesBetween, decode, type Infer, list, optional, struct, text, uint } from './schema.ts'
 
 export const PAYLOAD_TYPE = {
   text: 1,
@@ -47,6 +47,16 @@ export const payload = struct({
   acknowledged: [12, optional(list(messageId, limits.MAX_RECEIPT_IDS))],
 })
 export type Payload = Infer<typeof payload>
+
+/** Undefined for what this version cannot read: from a friend it is authentic, so it is kept and shown as unsupported. */
+export function readPayload(encoded: Uint8Array): Payload | undefined {
+  try {
+    const read = decode(payload, encoded, MAX_PAYLOAD_BYTES)
+    return read.version === limits.PROTOCOL_VERSION ? read : undefined
+  } catch {
+    return undefined
+  }
+}
 
 export const textBody = struct({ text: [1, text(limits.MAX_TEXT_BYTES)] })
 
