@@ -9,7 +9,6 @@ import {
   type Channel,
   deleteChannel,
   deleteLane,
-  highestRekey,
   type LaneSecrets,
   newChannel,
   newLane,
@@ -87,8 +86,8 @@ export class ChannelChanges {
       this.#init.outgoing.sealWaiting(channel)
       // where every session was behind, what the friend waits to be told has waited too
       if (channel.receiptsDue.length > 0) this.#init.receiptsToFriends.schedule(channel)
-      // some may open now, and what was given up can go
-      if (channel.unreadable.settle(highestRekey(channel))) this.#init.mailboxes.readAgain(channel)
+      // some may open now
+      if (channel.unreadable.isAny) this.#init.mailboxes.readAgain(channel)
     })
   }
 

@@ -168,6 +168,14 @@ export function highestRekey({ lanes }: Channel): number {
   return Math.max(0, ...lanes.map(({ session }) => session.rekey))
 }
 
+/**
+ * The highest rekey number of a session in which the friend has written, 0 when none is: there the friend has sealed again
+ * whatever was written before.
+ */
+export function spokenRekey({ lanes }: Channel): number {
+  return Math.max(0, ...lanes.filter(({ session }) => session.openedSerial > 0).map(({ session }) => session.rekey))
+}
+
 /** Whether there are sessions and every one is behind: nothing may leave for this friend. */
 export function isBehind(channel: Channel): boolean {
   return channel.lanes.length > 0 && sendingLane(channel) === undefined

@@ -11,7 +11,7 @@
 import * as limits from '../limits.ts'
 import type { Envelope } from '../wire/envelope.ts'
 import { Auditor } from './auditor.ts'
-import { BEHIND, type Channel, highestRekey, isBehind, loadChannel, setBehind } from './channel.ts'
+import { BEHIND, type Channel, highestRekey, isBehind, loadChannel, setBehind, spokenRekey } from './channel.ts'
 import { ChannelChanges, type ChannelOpening, type Places } from './channel-changes.ts'
 import { ChannelMailboxes } from './channel-mailboxes.ts'
 import { Channels } from './channels.ts'
@@ -236,6 +236,7 @@ export class Delivery {
   /** Something authentic came: the friend is there, so what waits is worth another try now. */
   #heard(channel: Channel): void {
     this.#presence.heard(channel)
+    if (channel.unreadable.settle(spokenRekey(channel))) this.#mailboxes.readAgain(channel)
     if (isBehind(channel)) return
     this.#replacement.replaceIfDue(channel)
     if (channel.entries.size > 0) this.#dispatch.hurry(channel)

@@ -29,6 +29,7 @@ import {
   type Lane,
   putLane,
   sendingLane,
+  spokenRekey,
 } from './channel.ts'
 import type { DeliveryInit, IncomingPayload, Via } from './contract.ts'
 import { Transaction } from './journal.ts'
@@ -223,14 +224,14 @@ export class Inbox {
     return true
   }
 
-  /** Whether what does not open never will: the friend has sealed it again, in a session that was made for its sake. */
+  /** Whether what does not open never will: the friend writes in a session that was made for its sake, and has sealed it again. */
   #isGivenUp(
     channel: Channel,
     { box }: InboundMail,
     { eid, expiryDay }: { eid: Uint8Array; expiryDay: number },
   ): boolean {
     if (!box) return false
-    if (channel.unreadable.isGivenUp(eid, highestRekey(channel))) return true
+    if (channel.unreadable.isGivenUp(eid, spokenRekey(channel))) return true
     if (expiryDay * DAY <= this.#now() || !channel.unreadable.add(eid, this.#init.clock.now())) return false
     this.#hooks.unreadable(channel)
     return false

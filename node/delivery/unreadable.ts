@@ -12,7 +12,7 @@ const MAX_KNOWN = 256
 export class Unreadable {
   /** When each was seen first (milliseconds), by eid. */
   readonly #since = new Map<string, number>()
-  /** What the friend seals again once there is a session above this rekey number. */
+  /** What the friend has sealed again once they write in a session above this rekey number. */
   #givenUp: { eids: ReadonlySet<string>; rekey: number } = { eids: new Set(), rekey: 0 }
 
   /** @returns whether it is news */
@@ -39,14 +39,21 @@ export class Unreadable {
     this.#givenUp = { eids: new Set(this.#since.keys()), rekey }
   }
 
-  /** A session was made: what was given up before asks for none any more. @returns whether there is something to read again */
-  settle(rekey: number): boolean {
-    const before = this.#since.size
-    if (rekey > this.#givenUp.rekey) for (const name of this.#givenUp.eids) this.#since.delete(name)
-    return before > 0
+  get isAny(): boolean {
+    return this.#since.size > 0
   }
 
-  /** @param rekey the highest number that is known */
+  /**
+   * The friend writes: what was given up before a session that they write in asks for none any more, and can go.
+   * @param rekey the highest number of a session in which the friend has written
+   * @returns whether there is something that can go
+   */
+  settle(rekey: number): boolean {
+    if (rekey <= this.#givenUp.rekey) return false
+    return [...this.#givenUp.eids].filter((name) => this.#since.delete(name)).length > 0
+  }
+
+  /** @param rekey the highest number of a session in which the friend has written */
   isGivenUp(eid: Uint8Array, rekey: number): boolean {
     return rekey > this.#givenUp.rekey && this.#givenUp.eids.has(toHex(eid))
   }
