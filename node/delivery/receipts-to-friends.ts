@@ -22,6 +22,8 @@ export interface ReceiptsToFriendsInit {
   receiptDelayMs: readonly [number, number]
 }
 
+/** The disk did not take one: nothing but the next message of the friend would bring another try. */
+const RETRY_MS = 60_000
 /** Receipts of one friend that wait for a relay at once. */
 const MAX_WAITING = 32
 const DAY = 86_400
@@ -36,17 +38,9 @@ export class ReceiptsToFriends {
 
   /** Something is due to this friend: a receipt leaves within its time. */
   schedule(channel: Channel): void {
-    const { clock, random, logger, channels, receiptDelayMs } = this.#init
-    if (channels.isStopped || this.#timers.has(channel.key)) return
+    const { random, receiptDelayMs } = this.#init
     const [low, high] = receiptDelayMs
-    const delay = low + (high - low) * randomFraction(random)
-    const timer = clock.after(delay, () => {
-      this.#timers.delete(channel.key)
-      this.#send(channel).catch((error: unknown) =>
-        logger.warn('sending a receipt failed', { problem: describe(error) }),
-      )
-    })
-    this.#timers.set(channel.key, timer)
+    this.#sendAfter(channel, () => low + (high - low) * randomFraction(random))
   }
 
   /** The channel was ended. */
@@ -58,6 +52,19 @@ export class ReceiptsToFriends {
   stop(): void {
     for (const timer of this.#timers.values()) timer.cancel()
     this.#timers.clear()
+  }
+
+  #sendAfter(channel: Channel, delayMs: () => number): void {
+    const { clock, logger, channels } = this.#init
+    if (channels.isStopped || this.#timers.has(channel.key)) return
+    const timer = clock.after(delayMs(), () => {
+      this.#timers.delete(channel.key)
+      this.#send(channel).catch((error: unknown) => {
+        logger.warn('sending a receipt failed', { problem: describe(error) })
+        this.#sendAfter(channel, () => RETRY_MS)
+      })
+    })
+    this.#timers.set(channel.key, timer)
   }
 
   async #send(channel: Channel): Promise<void> {
