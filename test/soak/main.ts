@@ -3,6 +3,7 @@
  *   --from N     first seed, by default one that follows from the day    --out FILE   the summary as JSON
  *   --seeds N    so many seeds at most: with --from, ever the same ones
  * Reports seeds, what was reached how often, and each failing seed with the command that replays it. Exit 1 when one failed.
+ * Ctrl-C ends it early, with its report.
  */
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
@@ -27,7 +28,7 @@ const { values } = parseArgs({
   },
 })
 const started = Date.now()
-const end = started + Number(values.minutes) * MINUTE_MS
+let end = started + Number(values.minutes) * MINUTE_MS
 const first = Number(values.from ?? (Math.floor(started / DAY_MS) % 10_000) * SEEDS_OF_A_DAY)
 const coverage = new Coverage()
 const failures: { seed: number; invariant: string; message: string; replay: string }[] = []
@@ -53,6 +54,9 @@ async function work(): Promise<void> {
   while (Date.now() < end && next < last) finished(await processes.run(next++))
 }
 
+process.once('SIGINT', () => {
+  end = Date.now()
+})
 const report = setInterval(() => say(`${coverage.seeds} seeds, ${failures.length} failed`), REPORT_MS)
 try {
   await Promise.all(Array.from({ length: workers }, work))

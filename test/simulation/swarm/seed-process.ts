@@ -26,6 +26,8 @@ async function finish(seed: number): Promise<Finished> {
   return { seed, digest, counts: coverage.counts(), calls, virtualMs, ...(told && { failure: told }) }
 }
 
+// Ctrl-C reaches every process of the terminal: the first one decides
+process.on('SIGINT', () => {})
 process.on('message', ({ seed }: { seed: number }) => {
   finish(seed).then(
     (finished) => process.send?.(finished),
