@@ -170,11 +170,14 @@ export class PersonWatch {
   }
 
   async #outbox(changes: readonly RowChange[], inCustody: ReadonlySet<string>): Promise<void> {
+    const home = this.#sealed
     for (const scope of this.#around.ids.values()) {
       const batch = outboxIn(changes, scope)
       for (const entry of await loadEntries(batch, scope)) {
         this.#receipts(entry, inCustody.has(toHex(entry.messageId)))
         const body = await readBody(batch, scope, entry.number)
+        // an older home took the place of this one meanwhile
+        if (this.#sealed !== home) return
         if (!body) continue
         if (body.envelope) this.#tag(body.envelope)
         if (!entry.lane) continue
