@@ -18,16 +18,17 @@ import { parseArgs } from 'node:util'
 import { EQUIVALENT } from './equivalent.ts'
 import { type MutationReport, printTally, type Tally, tally } from './tally.ts'
 
-/** The quick tests of each folder, those first that fail soonest. A folder's own tests shall hold it. */
+/** The quick tests of each folder, those first that fail soonest. A folder's own tests shall hold it, and the document. */
 const FOLDERS: Record<string, string[]> = {
   'node/mailbox': ['test/unit/mailbox/*.test.ts', 'test/property/mailbox/*.test.ts'],
   'node/wire': ['test/unit/wire/*.test.ts', 'test/property/wire/*.test.ts', 'test/fuzz/decoders.test.ts'],
   'node/crypto': ['test/unit/crypto/*.test.ts', 'test/vectors/*.test.ts'],
   'node/session': ['test/unit/session/*.test.ts', 'test/vectors/session/*.test.ts', 'test/property/session/*.test.ts'],
 }
+const DOCUMENT_TESTS = 'test/unit/docs/protocol-*.test.ts'
 
 /** What a copy of the program needs to run these tests. */
-const COPIED = ['node', 'test/unit', 'test/property', 'test/vectors', 'test/fuzz', 'test/support', 'test/simulation']
+const COPIED = ['node/**', 'test/**', 'docs/**', 'package.json']
 
 const ROOT = join(import.meta.dirname, '../..')
 const OUT = join(ROOT, 'coverage/mutation')
@@ -70,7 +71,7 @@ async function mutate(folder: string, settings: Settings): Promise<Tally> {
   const name = folder.replace('/', '-')
   const report = join(OUT, `${name}.json`)
   const config = join(OUT, `${name}.config.json`)
-  const tests = patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT }).toSorted())
+  const tests = [...patterns, DOCUMENT_TESTS].flatMap((pattern) => globSync(pattern, { cwd: ROOT }).toSorted())
   await writeFile(config, JSON.stringify(strykerOptions(folder, tests, report, settings), null, 2))
   const child = spawn(process.execPath, [stryker(), 'run', config], {
     cwd: ROOT,
@@ -95,7 +96,7 @@ function strykerOptions(folder: string, tests: string[], report: string, setting
     coverageAnalysis: 'perTest',
     ignoreStatic: settings.runtime,
     mutate: [`${folder}/*.ts`],
-    ignorePatterns: ['**/*', ...COPIED.map((path) => `!${path}/**`), '!package.json'],
+    ignorePatterns: ['**/*', ...COPIED.map((path) => `!${path}`)],
     tempDirName: relative(ROOT, join(OUT, 'copy')),
     // nothing here is compiled
     tsconfigFile: 'none.json',

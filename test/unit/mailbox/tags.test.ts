@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { createHmac, hkdfSync } from 'node:crypto'
 import { tag, tagKey, TagWindow } from '../../../node/mailbox/tags.ts'
 import { ENVELOPE_KIND, encodeEnvelope, envelopeId } from '../../../node/wire/envelope.ts'
 import { checkEnvelopePostage, mintEnvelopePostage } from '../../../node/mailbox/postage.ts'
@@ -12,6 +13,14 @@ describe('mailbox/tags', () => {
     expect(new Set(names).size).to.equal(500)
     expect(names[0]).to.have.length(32)
     expect(tag(tagKey(seededRandom(2).bytes(32)), 0)).not.to.deep.equal(tag(key, 0))
+  })
+
+  it('is the beginning of the HMAC of the counter under a key of the secret', () => {
+    const secret = seededRandom(4).bytes(32)
+    const of = new Uint8Array(hkdfSync('sha256', secret, new Uint8Array(0), 'kith/1/tag-key', 32))
+    expect(tagKey(secret)).to.deep.equal(of)
+    const mac = createHmac('sha256', of).update(Buffer.from('0000000100000002', 'hex')).digest()
+    expect(tag(of, 2 ** 32 + 2)).to.deep.equal(new Uint8Array(mac.subarray(0, 16)))
   })
 
   it('knows the first 128 counters before anything came', () => {
