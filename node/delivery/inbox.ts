@@ -13,9 +13,8 @@ import {
   type ReadMailbox,
 } from '../mailbox/generations.ts'
 import { friendMailbox, openCopy } from '../mailbox/keys.ts'
-import { SKIPPED_TAGS } from '../limits.ts'
 import { TABLE } from '../ports.ts'
-import { echoedSerial, openEnvelope } from '../session/triple-ratchet.ts'
+import { openEnvelope } from '../session/triple-ratchet.ts'
 import { type SessionState, wipeReplaced } from '../session/session-state.ts'
 import { decodeEnvelope, type Envelope, ENVELOPE_PREFIX_BYTES, envelopeId } from '../wire/envelope.ts'
 import { mailboxUpdateBody, MAX_PAYLOAD_BYTES, PAYLOAD_TYPE, payloadMessageId, readPayload } from '../wire/payload.ts'
@@ -29,9 +28,10 @@ import {
   type Lane,
   putLane,
   sendingLane,
-  spokenRekey,
 } from './channel.ts'
+import { ClosedMailJudge, type EnvelopeParts } from './closed-mail.ts'
 import type { DeliveryInit, IncomingPayload, Via } from './contract.ts'
+import { type InboxBatch, newInboxBatch, progressOf } from './inbox-batch.ts'
 import { Transaction } from './journal.ts'
 import type { Mail } from './mail-reader.ts'
 
@@ -63,39 +63,18 @@ const seenRow = struct({ messageId: [1, bytes(16)], at: [2, uint()] })
 const REPEAT_MS = 600_000
 /** Receipts are not acknowledged, however often they come. */
 const NEVER_REPEATED = Number.MAX_SAFE_INTEGER
-/** Tags above the window among which one is sought of what does not open: a friend leaves 1000 out at each crash. */
-const TAGS_SOUGHT_AHEAD = 16 * SKIPPED_TAGS
 /** Envelopes between two yields: opening one takes about a millisecond. */
 const YIELD_EVERY = 8
-
-/** A session as it is after what one batch opened in it. */
-interface LaneProgress {
-  session: SessionState
-  highestTag: number
-  /** One of BEHIND. */
-  behind: number
-}
-
-/** What one batch has gathered so far. */
-interface Batch {
-  tx: Transaction
-  lanes: Map<Lane, LaneProgress>
-  mailboxes: Mailboxes
-  seen: Set<string>
-  messages: Set<string>
-  due: Uint8Array[]
-  /** Message IDs that the friend acknowledged: two envelopes may name the same, and one may name it twice. */
-  acknowledged: Set<string>
-  isTagSought: boolean
-}
 
 export class Inbox {
   readonly #init: DeliveryInit
   readonly #hooks: InboxHooks
+  readonly #closed: ClosedMailJudge
 
   constructor(init: DeliveryInit, hooks: InboxHooks) {
     this.#init = init
     this.#hooks = hooks
+    this.#closed = new ClosedMailJudge({ ...init, unreadable: hooks.unreadable })
   }
 
   /** The envelope in a copy; undefined when the friend did not write it. */
@@ -115,16 +94,7 @@ export class Inbox {
    * True for each that needs no second try: it is on the disk, was there before, or can never be read.
    */
   async receive(channel: Channel, mail: InboundMail[]): Promise<boolean[]> {
-    const batch: Batch = {
-      tx: new Transaction(),
-      lanes: new Map(),
-      mailboxes: channel.mailboxes,
-      seen: new Set(),
-      messages: new Set(),
-      due: [],
-      acknowledged: new Set(),
-      isTagSought: false,
-    }
+    const batch = newInboxBatch(channel)
     const done: boolean[] = []
     try {
       for (const [i, one] of mail.entries()) {
@@ -133,6 +103,7 @@ export class Inbox {
         if (isDone && one.box) batch.mailboxes = foundIn(batch.mailboxes, one.box, this.#now())
         if (i % YIELD_EVERY === YIELD_EVERY - 1) await this.#init.clock.yield()
       }
+      this.#closed.seekAhead(channel, batch)
     } catch (error) {
       batch.tx.rolledBack()
       throw error
@@ -152,7 +123,7 @@ export class Inbox {
     await this.#init.journal.commit(tx)
   }
 
-  async #commit(channel: Channel, batch: Batch): Promise<void> {
+  async #commit(channel: Channel, batch: InboxBatch): Promise<void> {
     const { tx } = batch
     const before = [...batch.lanes].map(([lane, progress]) => ({ lane, progress, session: lane.session }))
     const opened = before.filter(({ session, progress }) => progress.session !== session)
@@ -188,7 +159,7 @@ export class Inbox {
     if (batch.due.length > 0) this.#hooks.receiptDue(channel)
   }
 
-  async #read(channel: Channel, batch: Batch, mail: InboundMail): Promise<boolean> {
+  async #read(channel: Channel, batch: InboxBatch, mail: InboundMail): Promise<boolean> {
     let envelope: Envelope
     try {
       envelope = decodeEnvelope(mail.bytes)
@@ -205,8 +176,14 @@ export class Inbox {
       this.#repeatReceipt(batch, mail, position, decode(seenRow, seen, 64))
       return true
     }
-    const opened = this.#openInAny(channel, batch, mail, envelope)
-    if (!opened) return this.#isGivenUp(channel, mail, { eid, expiryDay: envelope.expiryDay })
+    const parts = { prefix: mail.bytes.subarray(0, ENVELOPE_PREFIX_BYTES), body: envelope.body }
+    const lanes = lanesFor(channel, mail, envelope)
+    const opened = this.#openInAny(channel, batch, lanes, parts)
+    if (!opened) {
+      const { tag, expiryDay } = envelope
+      const closed = { eid, expiryDay, tag, parts, lanes, inMailbox: mail.box !== undefined }
+      return this.#closed.judge(channel, batch, closed)
+    }
     channel.unreadable.opened(eid)
     batch.seen.add(toHex(eid))
     const messageId = payloadMessageId(opened.payload)
@@ -224,25 +201,7 @@ export class Inbox {
     return true
   }
 
-  /** Whether what does not open never will: the friend writes in a session that was made for its sake, and has sealed it again. */
-  #isGivenUp(
-    channel: Channel,
-    { box }: InboundMail,
-    { eid, expiryDay }: { eid: Uint8Array; expiryDay: number },
-  ): boolean {
-    if (!box) return false
-    if (channel.unreadable.isGivenUp(eid, spokenRekey(channel))) return true
-    if (expiryDay * DAY <= this.#now() || !channel.unreadable.add(eid, this.#init.clock.now())) return false
-    this.#hooks.unreadable(channel)
-    return false
-  }
-
-  /** Opens an envelope in the session whose tag it bears; one from a mailbox needs no tag, and is tried in the others too. */
-  #openInAny(channel: Channel, batch: Batch, mail: InboundMail, envelope: Envelope) {
-    const tagged = channel.lanes.filter((lane) => lane.window.lookup(envelope.tag) !== undefined)
-    const others = mail.box ? channel.lanes.filter((lane) => !tagged.includes(lane)) : []
-    const lanes = [...tagged, ...others]
-    const parts = { prefix: mail.bytes.subarray(0, ENVELOPE_PREFIX_BYTES), body: envelope.body }
+  #openInAny(channel: Channel, batch: InboxBatch, lanes: readonly Lane[], parts: EnvelopeParts) {
     for (const lane of lanes) {
       const before = progressOf(batch, lane)
       const opened = this.#open(lane, before.session, parts)
@@ -257,51 +216,10 @@ export class Inbox {
       })
       return opened
     }
-    const isAlive = envelope.expiryDay * DAY > this.#init.protocolTime()
-    const inMailbox = isAlive && mail.box !== undefined
-    this.#learnFromClosed(batch, lanes, { parts, inMailbox, tagged: tagged[0], tag: envelope.tag })
     return undefined
   }
 
-  /**
-   * An envelope that does not open may tell that our state is older than the friend's memory. Its header may say so; a
-   * header under a key that we never had says it too, when the friend is known to have written it: whoever keeps a copy for
-   * longer than it lives cannot make one. Which session it was is then told by its tag.
-   */
-  #learnFromClosed(
-    batch: Batch,
-    lanes: Lane[],
-    mail: {
-      parts: { prefix: Uint8Array; body: Uint8Array }
-      /** The friend must have put it where it was. */
-      inMailbox: boolean
-      tagged: Lane | undefined
-      tag: Uint8Array
-    },
-  ): void {
-    const { parts, inMailbox, tagged, tag } = mail
-    for (const lane of lanes) {
-      const { session } = progressOf(batch, lane)
-      const echoed = echoedSerial(session, parts)
-      if (echoed === undefined) continue
-      if (echoed > session.sentSerial) markBehind(batch, lane)
-      return
-    }
-    if (!inMailbox) return
-    // without a tag it may be of a session that crossed ours and is not known here yet
-    const lane = tagged ?? this.#taggedAhead(batch, lanes, tag)
-    if (lane) markBehind(batch, lane)
-  }
-
-  /** A friend who crashed since left tags out. They are sought for one envelope of a batch: it costs as much as opening many. */
-  #taggedAhead(batch: Batch, lanes: Lane[], tag: Uint8Array): Lane | undefined {
-    if (batch.isTagSought) return undefined
-    batch.isTagSought = true
-    const others = lanes.filter((lane) => progressOf(batch, lane).behind !== BEHIND.friend)
-    return others.find(({ window }) => window.isAhead(tag, TAGS_SOUGHT_AHEAD))
-  }
-
-  #open(lane: Lane, session: SessionState, parts: { prefix: Uint8Array; body: Uint8Array }) {
+  #open(lane: Lane, session: SessionState, parts: EnvelopeParts) {
     try {
       return openEnvelope(session, { ...parts, now: Math.floor(this.#init.clock.now() / 1000) })
     } catch (error) {
@@ -312,7 +230,7 @@ export class Inbox {
     }
   }
 
-  async #accept(channel: Channel, batch: Batch, incoming: IncomingPayload): Promise<void> {
+  async #accept(channel: Channel, batch: InboxBatch, incoming: IncomingPayload): Promise<void> {
     const { payload, messageId } = incoming
     if (payload?.acknowledged) {
       const ids = payload.acknowledged.filter((id) => isNewIn(batch.acknowledged, id))
@@ -338,7 +256,7 @@ export class Inbox {
   }
 
   #repeatReceipt(
-    batch: Batch,
+    batch: InboxBatch,
     mail: InboundMail,
     position: Uint8Array,
     { messageId, at }: { messageId: Uint8Array; at: number },
@@ -357,12 +275,10 @@ function isNewIn(known: Set<string>, id: Uint8Array): boolean {
   return known.add(toHex(id)).size > before
 }
 
-function progressOf({ lanes }: Batch, lane: Lane): LaneProgress {
-  return lanes.get(lane) ?? { session: lane.session, highestTag: lane.window.highest, behind: lane.behind }
-}
-
-function markBehind(batch: Batch, lane: Lane): void {
-  batch.lanes.set(lane, { ...progressOf(batch, lane), behind: BEHIND.friend })
+/** The session whose tag it bears; an envelope from a mailbox needs no tag, and is tried in the others too. */
+function lanesFor({ lanes }: Channel, { box }: InboundMail, { tag }: Envelope): Lane[] {
+  const tagged = lanes.filter((lane) => lane.window.lookup(tag) !== undefined)
+  return box ? [...tagged, ...lanes.filter((lane) => !tagged.includes(lane))] : tagged
 }
 
 /** Adoption is idempotent, so an update that comes again needs no index to be known by. */

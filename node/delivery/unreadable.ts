@@ -6,6 +6,7 @@ import { toHex } from '../crypto/bytes.ts'
 
 const TOO_MANY = 3
 const TOO_LONG_MS = 3_600_000
+const SEEK_PAUSE_MS = 3_600_000
 /** More than a mailbox holds at first; what comes above is not remembered, and asks for nothing that these do not. */
 const MAX_KNOWN = 256
 
@@ -14,12 +15,21 @@ export class Unreadable {
   readonly #since = new Map<string, number>()
   /** What the friend has sealed again once they write in a session above this rekey number. */
   #givenUp: { eids: ReadonlySet<string>; rekey: number } = { eids: new Set(), rekey: 0 }
+  #soughtAt = -Infinity
 
   /** @returns whether it is news */
   add(eid: Uint8Array, now: number): boolean {
     const name = toHex(eid)
     if (this.#since.has(name) || this.#since.size >= MAX_KNOWN) return false
     this.#since.set(name, now)
+    return true
+  }
+
+  /** Whether tags may be sought above the windows, which costs much: once in an hour. @param now milliseconds */
+  maySeek(now: number): boolean {
+    // a clock that was put back makes it sooner
+    if (now >= this.#soughtAt && now < this.#soughtAt + SEEK_PAUSE_MS) return false
+    this.#soughtAt = now
     return true
   }
 

@@ -5,7 +5,7 @@
  *   tag key = HKDF(salt none, direction's secret, L("tag-key"), 32)      tag = HMAC(tag key, u64 counter)[0..16]
  * The first counter of a direction is 0.
  */
-import { equal, toHex, u64 } from '../crypto/bytes.ts'
+import { toHex, u64 } from '../crypto/bytes.ts'
 import { hkdfSha256, hmacSha256, NO_SALT } from '../crypto/hash.ts'
 import { L } from '../crypto/labels.ts'
 import { TAG_WINDOW } from '../limits.ts'
@@ -53,13 +53,14 @@ export class TagWindow {
   }
 
   /**
-   * Whether a tag is one of the first `ahead` counters above the window: of a writer who left many out. Each counter costs
-   * an HMAC, so this is for single envelopes of which it must be known.
+   * Whether one of these tags is among the first `ahead` counters above the window: of a writer who left many out. Each
+   * counter costs an HMAC, so this is for what must be known, and seldom.
    */
-  isAhead(bytes: Uint8Array, ahead: number): boolean {
+  isAnyAhead(tags: readonly Uint8Array[], ahead: number): boolean {
+    const sought = new Set(tags.map(toHex))
     const end = Math.min(this.#end() + ahead, Number.MAX_SAFE_INTEGER)
     for (let counter = this.#end(); counter < end; counter++) {
-      if (equal(tag(this.#key, counter), bytes)) return true
+      if (sought.has(toHex(tag(this.#key, counter)))) return true
     }
     return false
   }
