@@ -75,13 +75,16 @@ export class EventTeller {
     if (event === 'friend') return [`${head}${await this.#name(field('id'))} is a friend now`]
     if (event === 'contact') {
       const reason = detail.reason === undefined ? '' : `, ${sanitiseLine(field('reason'))}`
-      return [`${head}${await this.#name(field('id'))}: ${sanitiseLine(field('state'))}${reason}`]
+      const news = keyNews(detail)
+      const line = `${head}${await this.#name(field('id'))}: ${news ?? sanitiseLine(field('state'))}${reason}`
+      return [news === undefined ? line : this.#out.style('red', line)]
     }
     if (event === 'relay') {
       return [
         `${head}relay ${sanitiseLine(field('peerId').slice(-RELAY_NAME))}: ${sanitiseLine(relayNews(field('state')))}`,
       ]
     }
+    if (event === 'identity') return [`${head}your root key and this device were replaced`]
     if (event === 'state') return [`${head}${this.#out.style('dim', `message ${stateText(detail)}`)}`]
     if (event === 'alarm') return [`${head}${this.#out.style('red', await this.#alarm(detail))}`]
     if (event === 'behind')
@@ -108,6 +111,24 @@ export class EventTeller {
     }
     return sanitiseLine(this.#names.get(id) ?? id.slice(0, SHORT_ID))
   }
+}
+
+/** What a contact's record says of their keys that is new; undefined when it is something else that changed. */
+function keyNews({
+  keyChanged,
+  newDevice,
+  deviceRevoked,
+  wasVerified,
+  accepted,
+}: EventView['detail']): string | undefined {
+  if (accepted === true) return 'their keys were accepted'
+  const news = [
+    ...(keyChanged === true ? ['another root key speaks for them, the safety number changed'] : []),
+    ...(wasVerified === true ? ['they are not verified any more'] : []),
+    ...(newDevice === true ? ['they have a new device'] : []),
+    ...(deviceRevoked === true ? ['a device of theirs is revoked'] : []),
+  ]
+  return news.length === 0 ? undefined : news.join('; ')
 }
 
 /** What a rekey has come to. */

@@ -33,6 +33,8 @@ const BY_CODE: Record<string, ExitStatus> = {
   HOME_UNSAFE: EXIT.usage,
   WRONG_ROLE: EXIT.usage,
   WEAK_PASSPHRASE: EXIT.usage,
+  WORDS_NEEDED: EXIT.usage,
+  BAD_WORDS: EXIT.usage,
   HOME_IN_USE: EXIT.unreachable,
   NO_NODE: EXIT.unreachable,
   NODE_GONE: EXIT.unreachable,

@@ -39,6 +39,9 @@ export const configSchema = z.strictObject({
   direct: z
     .enum(['lan', 'always', 'never'])
     .describe('which addresses of this node friends are told, and which of theirs are dialled'),
+  trust: z
+    .enum(['pin', 'notify'])
+    .describe('when the keys of a friend change: send nothing until you accept them, or only say so'),
   logLevel: z.enum(['error', 'warn', 'info', 'debug', 'trace']).describe('least severity that is logged'),
   relayMaxClaims: count.max(10_000_000).describe('mailboxes that a relay opens'),
   relayMaxBytes: count.max(Number.MAX_SAFE_INTEGER).describe('bytes on disk that a relay fills with mail'),
@@ -177,6 +180,7 @@ function defaults(role: 'node' | 'relay', given: Partial<Config>): Config {
     network: isLocalOnly(given.listen ?? []) ? 'lan' : 'public',
     profile: 'normal',
     direct: given.profile === 'privacy' ? 'never' : 'lan',
+    trust: 'pin',
     logLevel: 'info',
     relayMaxClaims: 100_000,
     relayMaxBytes: 10 * 1024 ** 3,

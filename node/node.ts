@@ -5,6 +5,7 @@
  */
 import type { NodeService } from './api/service.ts'
 import { describe } from './errors.ts'
+import { entropyOf } from './identity/phrase.ts'
 import { topicOf } from './mailbox/buckets.ts'
 import { ContactService } from './person/contact-service.ts'
 import { InviteService } from './person/invite-service.ts'
@@ -170,6 +171,11 @@ export class KithNode implements NodeService {
 
   readonly status: NodeService['status'] = () => this.#status.status()
   readonly trustHome: NodeService['trustHome'] = () => this.#status.trustHome()
+  readonly rotateIdentity: NodeService['rotateIdentity'] = async (words) => {
+    const { self } = this.#parts
+    await this.#keys.rotate(entropyOf(words))
+    return { id: self.idText, rotations: self.head.events }
+  }
   readonly relayProofs: NodeService['relayProofs'] = () => this.#status.relayProofs()
   readonly relayCounters: NodeService['relayCounters'] = () => this.#status.relayCounters()
 
@@ -185,6 +191,7 @@ export class KithNode implements NodeService {
   readonly unfriend: NodeService['unfriend'] = (who) => this.#contacts.unfriend(who)
   readonly friends: NodeService['friends'] = () => this.#contacts.friends()
   readonly verify: NodeService['verify'] = (who, confirm) => this.#contacts.verify(who, confirm)
+  readonly trust: NodeService['trust'] = (who) => this.#contacts.trust(who)
 
   readonly send: NodeService['send'] = (who, text) => this.#messages.send(who, text)
   readonly trace: NodeService['trace'] = (messageId) => this.#messages.trace(messageId)

@@ -186,6 +186,7 @@ async function openPerson(
     relays: config.relays,
     profile: config.profile,
     direct: config.direct,
+    trust: config.trust,
     signingSeed,
     isHomeChanged: isChanged,
     problems: () => storeProblems(store),

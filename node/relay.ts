@@ -136,6 +136,8 @@ export class KithRelay implements NodeService {
   readonly unfriend = noPerson
   readonly friends = noPerson
   readonly verify = noPerson
+  readonly trust = noPerson
+  readonly rotateIdentity = noPerson
   readonly send = noPerson
   readonly waitForState = noPerson
   readonly history = noPerson

@@ -1,4 +1,4 @@
-/** `add`, `requests`, `accept`, `decline`, `block`, `unfriend`, `friends`, `verify`: who may write to me. */
+/** `add`, `requests`, `accept`, `decline`, `block`, `unfriend`, `friends`, `verify`, `trust`: who may write to me. */
 import type { Command } from 'commander'
 import { renderUnicodeCompact } from 'uqr'
 import type { MethodResult } from '../../node/api/methods.ts'
@@ -53,6 +53,11 @@ export function addFriendCommands(program: Command, runner: Runner): void {
     .option('--confirm', 'the numbers are the same: mark the friend as verified')
     .option('--number <number>', 'the number that the friend reads out; with --confirm')
     .action(runner.action(verify))
+  program
+    .command('trust')
+    .description('accept the changed keys of a friend as they are; comparing (`verify`) is safer')
+    .argument('<who>')
+    .action(runner.action(trust))
 }
 
 const DONE = {
@@ -116,16 +121,21 @@ async function listFriends(context: Context): Promise<void> {
     out.note('no friends yet')
     return out.hint('`kith invite` makes a link for one')
   }
-  const rows = friends.map(({ id, petname, name, state, reason, verified, online, unread }) => [
+  const rows = friends.map(({ id, petname, name, state, reason, trust: trusted, keysChanged, online, unread }) => [
     sanitiseLine(petname),
     name === petname ? '' : `“${sanitiseLine(name)}”`,
     reason === undefined ? state : `${state}: ${sanitiseLine(reason)}`,
-    verified ? 'verified' : '',
+    trustText(trusted, keysChanged === true),
     online ? 'online' : '',
     unread === 0 ? '' : `${unread} new`,
     sanitiseLine(id),
   ])
   return out.lines(table(rows))
+}
+
+function trustText(trusted: MethodResult<'friend.list'>[number]['trust'], keysChanged: boolean): string {
+  const texts = { unverified: '', verified: 'verified', changed: 'was verified, the number changed' }
+  return [texts[trusted], keysChanged ? 'keys changed' : ''].filter((text) => text !== '').join(', ')
 }
 
 async function verify(context: Context, who: string, options: { confirm?: boolean; number?: string }): Promise<void> {
@@ -147,6 +157,17 @@ async function verify(context: Context, who: string, options: { confirm?: boolea
     if (out.json) return out.object(confirmed)
     return out.lines([`${sanitiseLine(who)}: ${out.style('green', 'verified')}`])
   })
+}
+
+async function trust(context: Context, who: string): Promise<void> {
+  const { out } = context
+  // what waited for this leaves at once
+  const accepted = await withNode(context, { network: true, settle: true }, ({ api }) =>
+    api.call('friend.trust', { who }),
+  )
+  if (out.json) return out.object(accepted)
+  const compared = accepted.verified ? '' : '; nobody compared the safety number'
+  return out.lines([`${sanitiseLine(who)}: their keys are accepted${compared}`])
 }
 
 function confirm({ api }: NodeSession, who: string, number: string | undefined): Promise<Verified> {

@@ -1,4 +1,4 @@
-/** `init`, `id`, `status`: who I am and how my node is. */
+/** `init`, `identity rotate`, `id`, `status`: who I am and how my node is. */
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { MethodResult } from '../../node/api/methods.ts'
@@ -8,6 +8,7 @@ import { type Context, homeOf, usage } from '../context.ts'
 import { block, table } from '../layout.ts'
 import { join, withNode } from '../node-session.ts'
 import { readNewPassphrase } from '../passphrase.ts'
+import { readWords } from '../recovery-words.ts'
 import { sanitiseLine } from '../sanitise.ts'
 import { collect, type Runner } from './command.ts'
 
@@ -27,6 +28,13 @@ export function addIdentityCommands(program: Command, runner: Runner): void {
     .option('--bootstrap <address>', 'a peer through which the network is found (repeatable)', collect)
     .option('--words-file <file>', 'write the 24 words into a new file (0600) instead of showing them')
     .action(runner.action(init))
+  program
+    .command('identity')
+    .description('the keys of your identity')
+    .command('rotate')
+    .description('replace the root key and this device, after a theft; asks for the 24 words')
+    .option('--words-file <file>', 'the 24 words; - reads standard input')
+    .action(runner.action(rotate))
   program.command('id').description('show who you are').action(runner.action(showId))
   program.command('status').description('show how your node is').action(runner.action(showStatus))
 }
@@ -98,6 +106,24 @@ async function tellInit(
     ...numbered(created.words.split(' ')),
     ...next,
   ])
+}
+
+const ROTATED = [
+  'Your ID stays. The next root key speaks for it from now on, with new keys of this device; the old ones are revoked,',
+  'and whatever is signed with them loses against your record.',
+  'Your safety number with every friend is another one: who had compared it sees that it changed. Compare it again.',
+  'Friends are told as soon as their node and yours are there, and may have to accept it before they write to you.',
+]
+
+async function rotate(context: Context, options: { wordsFile?: string }): Promise<void> {
+  const { out } = context
+  const words = await readWords(context, options.wordsFile)
+  await withNode(context, { network: true, settle: true }, async ({ api, transient }) => {
+    const { id, rotations } = await api.call('identity.rotate', { words })
+    if (out.json) return out.object({ id, rotations })
+    await out.lines([`ID  ${sanitiseLine(id)}`, '', ...ROTATED])
+    if (transient) out.hint('`kith up` keeps a node running, which makes new sessions with your friends')
+  })
 }
 
 /** Words in four columns, numbered downwards. */

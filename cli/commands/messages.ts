@@ -238,6 +238,12 @@ async function collectHistory(
 
 /** A message as people read it: time, who, text, how far it came. */
 function messageLines(out: Output, message: Message, names: ReadonlyMap<string, string>): string[] {
+  if (message.type === 'notice') {
+    return [
+      ...gapLines(out, message),
+      out.style('red', `${localTime(message.sentAt)}  (${sanitiseLine(message.text)})`),
+    ]
+  }
   const outgoing = message.direction === 'out'
   const name = outgoing ? 'me' : sanitiseLine(names.get(message.from) ?? message.from.slice(0, 12))
   const head = `${localTime(message.sentAt)}  ${name}: `

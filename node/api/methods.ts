@@ -101,6 +101,13 @@ export const METHODS = {
       return { trusted: true }
     },
   }),
+  'identity.rotate': method({
+    summary: 'Replaces the root key by the next one, which the 24 words give, and this device; friends are told.',
+    needs: 'node',
+    params: z.strictObject({ words: text.min(1).max(1000) }),
+    result: z.object({ id: z.string(), rotations: z.number() }),
+    run: ({ service }, { words }) => service.rotateIdentity(words),
+  }),
   'relay.proofs': method({
     summary: 'Proofs against relays that dropped mail which they had signed for.',
     needs: 'node',
@@ -168,6 +175,13 @@ export const METHODS = {
       params.confirm
         ? service.verify(params.who, params.number === undefined ? {} : { number: params.number })
         : service.verify(params.who),
+  }),
+  'friend.trust': method({
+    summary: 'Accepts the keys that a friend has now, without a comparison: sending goes on.',
+    needs: 'node',
+    params: onlyWho,
+    result: contactShape.extend({ verified: z.boolean() }),
+    run: ({ service }, params) => service.trust(params.who),
   }),
   'friend.block': method({
     summary: 'Ends a friendship or a request, and takes nothing more from them.',

@@ -3,7 +3,7 @@
  * as ISO 8601. Times here are milliseconds since 1970. `who` is a petname, an ID or an unambiguous prefix of one.
  * Errors: UsageError `UNKNOWN_FRIEND`, `AMBIGUOUS`, `NOT_A_FRIEND`, `WRONG_STATE`, `TOO_LONG`, `TOO_MANY`, `BAD_INVITE`,
  * `INVITE_EXPIRED`, `INVITE_NEEDED`, `NOT_TRUSTED`, `UNKNOWN_MESSAGE`, `NO_RELAY`,
- * `ROLLED_BACK`.
+ * `ROLLED_BACK`, `KEY_CHANGED`, `BAD_WORDS`, `WRONG_WORDS`.
  */
 
 export const DELIVERY_STATES = ['queued', 'sent', 'custody', 'delivered', 'read', 'expired', 'failed'] as const
@@ -83,6 +83,8 @@ export interface RequestView {
   receivedAt: number
 }
 
+export const TRUST_STATES = ['unverified', 'verified', 'changed'] as const
+
 export interface ContactView {
   id: string
   petname: string
@@ -92,6 +94,10 @@ export interface ContactView {
   /** For `failed`: why the request was given up. */
   reason?: string
   verified: boolean
+  /** `changed`: was verified, and has another root key now. */
+  trust: (typeof TRUST_STATES)[number]
+  /** Their keys changed, and the person has not accepted the present ones; absent when not. */
+  keysChanged?: true
   online: boolean
   unread: number
 }
@@ -102,7 +108,7 @@ export interface HistoryEntry {
   /** ID of the author. */
   from: string
   direction: 'in' | 'out'
-  /** `text`, or `unsupported` for what this version cannot show. */
+  /** `text`; `notice` for what this node says itself, of keys; `unsupported` for what this version cannot show. */
   type: string
   text: string
   sentAt: number
@@ -138,7 +144,7 @@ export interface MessageTrace {
 }
 
 /** One row of the event log. `event` is one of ready, request, friend, message, state, contact, alarm, behind, healing,
- * relay. */
+ * relay, identity. */
 export interface NodeEvent {
   cursor: number
   event: string
@@ -151,6 +157,12 @@ export interface NodeService {
   status(): Promise<NodeStatus>
   /** The person says that this home is the only one and the newest: sending that was stopped for its sake goes on. */
   trustHome(): Promise<void>
+  /**
+   * Reveals the next root key, with a new device; the old one is revoked. The ID stays.
+   * @param words the 24 words; not kept
+   * @returns how often the root key was replaced by now
+   */
+  rotateIdentity(words: string): Promise<{ id: string; rotations: number }>
   /** Proofs against relays that dropped mail which they had signed for. */
   relayProofs(): Promise<RelayProof[]>
   /** Relays only. */
@@ -169,6 +181,8 @@ export interface NodeService {
   friends(): Promise<ContactView[]>
   /** The 60 digits; with `confirm` the contact becomes verified (`NOT_TRUSTED` when `number` is given and differs). */
   verify(who: string, confirm?: { number?: string }): Promise<{ safetyNumber: string; verified: boolean }>
+  /** Accepts the keys that a friend has now, without a comparison: sending goes on. */
+  trust(who: string): Promise<{ id: string; state: ContactState; verified: boolean }>
 
   send(who: string, text: string): Promise<{ messageId: string; state: DeliveryState }>
   /** The way of a message of this person's. @throws UsageError `UNKNOWN_MESSAGE` */

@@ -12,6 +12,7 @@ import {
   type NodeEvent,
   type RelayProof,
   type RequestView,
+  TRUST_STATES,
   type TraceStep,
 } from './service.ts'
 
@@ -106,6 +107,8 @@ export const contactViewShape = z.object({
   state: z.enum(CONTACT_STATES),
   reason: z.string().optional(),
   verified: z.boolean(),
+  trust: z.enum(TRUST_STATES),
+  keysChanged: z.literal(true).optional().describe('nobody has accepted the keys that they have now'),
   online: z.boolean(),
   unread: z.number(),
 })

@@ -9,9 +9,10 @@ import type { Delivery } from '../delivery/delivery.ts'
 import type { Transaction } from '../delivery/journal.ts'
 import { UsageError } from '../errors.ts'
 import type { Friendship } from '../friendship/friendship.ts'
+import type { KeyNotice } from '../friendship/key-changes.ts'
 import { idToText } from '../identity/root.ts'
 import * as limits from '../limits.ts'
-import type { Store } from '../ports.ts'
+import type { Clock, Random, Store } from '../ports.ts'
 import {
   MAX_PAYLOAD_BYTES,
   PAYLOAD_TYPE,
@@ -28,6 +29,8 @@ import { type Thread, Threads } from './threads.ts'
 
 export interface ConversationInit {
   store: Store
+  random: Random
+  clock: Clock
   /** 32 bytes. */
   selfId: Uint8Array
 }
@@ -41,6 +44,7 @@ const MAX_LAMPORT_STEP = 2 ** 32
 const REFERENCE_BYTES = 32
 
 export class Conversations implements PayloadHandler {
+  readonly #init: ConversationInit
   readonly #selfId: Uint8Array
   readonly #threads: Threads
   readonly history: History
@@ -50,6 +54,7 @@ export class Conversations implements PayloadHandler {
   #friendship: Friendship | undefined
 
   constructor(init: ConversationInit) {
+    this.#init = init
     this.#selfId = init.selfId
     this.#threads = new Threads(init)
     this.history = new History(init.store)
@@ -133,6 +138,18 @@ export class Conversations implements PayloadHandler {
         record: () => undefined,
       }
     })
+  }
+
+  /** Says in a conversation, to this person alone, what happened to keys. */
+  notice(tx: Transaction, friend: Uint8Array, notice: KeyNotice): void {
+    const { random, clock } = this.#init
+    const thread = this.#threads.get(friend)
+    // behind all that is here; what is written next follows it
+    const lamport = Math.min(thread.lamport + 1, limits.MAX_LAMPORT)
+    const messageId = random.bytes(16)
+    const position = this.history.position(lamport, messageId)
+    this.history.putNotice(tx, thread.conversation, position, { messageId, notice, at: clock.now() })
+    this.#threads.put(tx, friend, { ...thread, lamport, last: later(thread.last, position) })
   }
 
   // ---- in: the handler of delivery ----

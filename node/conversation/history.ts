@@ -2,10 +2,11 @@
  * The rows of the history (PROTOCOL 4 and 9): messages in causal order by conversation, and an index by message ID that says
  * where each lies, how it ended and the way it took. Reads pages of them.
  */
-import { concat, equal, readUint, u64 } from '../crypto/bytes.ts'
+import { concat, equal, readUint, u8, u64 } from '../crypto/bytes.ts'
 import type { Transaction } from '../delivery/journal.ts'
 import { decodeTrail, MAX_TRAIL_BYTES, trailBytes, type TrailRow } from '../delivery/trail.ts'
 import { UsageError } from '../errors.ts'
+import { KEY_NOTICES, type KeyNotice } from '../friendship/key-changes.ts'
 import { type Row, type Store, TABLE } from '../ports.ts'
 import { MAX_PAYLOAD_BYTES, messageId, PAYLOAD_TYPE, type Payload, readPayload, textBody } from '../wire/payload.ts'
 import { bytes, bytesBetween, decode, encode, optional, struct, text, uint } from '../wire/schema.ts'
@@ -17,6 +18,8 @@ export interface HistoryMessage {
   direction: 'in' | 'out'
   /** Undefined for what this version cannot show. */
   text: string | undefined
+  /** What this node says itself, about keys; nobody sent it. */
+  notice: KeyNotice | undefined
   /** Milliseconds. */
   sentAt: number
   receivedAt: number
@@ -49,10 +52,19 @@ const MAX_HISTORY_SCAN = 100_000
 /** Rows that are read at once while text is sought. */
 const SEARCH_STEP = 500
 
+/** Direction of what nobody sent. */
+const NOTICE = 2
+const NOTICE_TEXTS: Readonly<Record<KeyNotice, string>> = {
+  root: 'their root key was replaced: the safety number is another one, compare it again',
+  device: 'another device speaks for them now',
+  revoked: 'they revoked a device',
+  own: 'your own keys were replaced: they see another safety number',
+}
+
 const historyRow = struct({
   messageId: [1, messageId],
-  /** 0 in, 1 out. */
-  direction: [2, uint(1)],
+  /** 0 in, 1 out, 2 a notice of this node's: its payload is one byte, of KEY_NOTICES. */
+  direction: [2, uint(2)],
   payload: [3, bytesBetween(0, MAX_PAYLOAD_BYTES)],
   receivedAt: [4, uint()],
   via: [5, optional(uint(VIA.length - 1))],
@@ -86,6 +98,19 @@ export class History {
     const row = { ...rest, direction: direction === 'out' ? 1 : 0, ...(via !== undefined && { via: VIA.indexOf(via) }) }
     tx.put(TABLE.history, conversation, position, encode(historyRow, row))
     this.#putIndex(tx, { messageId: message.messageId, conversation, position })
+  }
+
+  /** Writes what this node has to say of a friend's keys, or the own, at its place. @param messageId 16 random bytes */
+  putNotice(
+    tx: Transaction,
+    conversation: Uint8Array,
+    position: Uint8Array,
+    { messageId: id, notice, at }: { messageId: Uint8Array; notice: KeyNotice; at: number },
+  ): void {
+    const payload = u8(KEY_NOTICES.indexOf(notice))
+    const row = { messageId: id, direction: NOTICE, payload, receivedAt: at }
+    tx.put(TABLE.history, conversation, position, encode(historyRow, row))
+    this.#putIndex(tx, { messageId: id, conversation, position })
   }
 
   /** Writes that a message is known, without a place. */
@@ -203,12 +228,14 @@ export class History {
 
   async #read(conversation: Uint8Array, { position, value }: Row): Promise<HistoryMessage & Placed> {
     const row = decode(historyRow, value, 2 * MAX_PAYLOAD_BYTES)
-    const payload = readPayload(row.payload)
+    const notice = row.direction === NOTICE ? KEY_NOTICES[row.payload[0] ?? 0] : undefined
+    const payload = notice === undefined ? readPayload(row.payload) : undefined
     const ended = row.direction === 1 ? await this.settledState(row.messageId) : undefined
     return {
       messageId: row.messageId,
       direction: row.direction === 1 ? 'out' : 'in',
-      text: payload && textIn(payload, conversation),
+      text: notice === undefined ? payload && textIn(payload, conversation) : NOTICE_TEXTS[notice],
+      notice,
       sentAt: payload?.sentAt ?? row.receivedAt,
       receivedAt: row.receivedAt,
       via: row.via === undefined ? undefined : VIA[row.via],

@@ -6,6 +6,7 @@ import { toHex } from '../crypto/bytes.ts'
 import { type Network, type Store, TABLE } from '../ports.ts'
 import type { SessionState } from '../session/session-state.ts'
 import {
+  BEHIND,
   type Channel,
   deleteChannel,
   deleteLane,
@@ -38,6 +39,8 @@ export interface Places {
 export interface ChannelOpening extends Places {
   session: SessionState
   secrets: LaneSecrets
+  /** Nothing is sent in it before `Delivery.release`. @default false */
+  held?: boolean
 }
 
 export interface ChannelChangesInit {
@@ -64,8 +67,12 @@ export class ChannelChanges {
   }
 
   /** Adds a session with a friend to the transaction; mail flows in it once the transaction is committed. */
-  open(tx: Transaction, friend: Uint8Array, { session, secrets, relays: named, reach }: ChannelOpening): void {
-    const lane = newLane(session, secrets)
+  open(
+    tx: Transaction,
+    friend: Uint8Array,
+    { session, secrets, relays: named, reach, held = false }: ChannelOpening,
+  ): void {
+    const lane = { ...newLane(session, secrets), behind: held ? BEHIND.trust : BEHIND.no }
     const relays = this.#usable(named)
     const heardAt = this.#init.presence.today()
     putChannel(tx, friend, { relays, reach, heardAt })

@@ -41,15 +41,17 @@ export interface Lane extends LaneSecrets {
   tagCounter: number
   tagKeyOut: Uint8Array
   window: TagWindow
-  /** One of BEHIND. Nothing is sealed, put or published in a lane that may be behind; mail in it is still read. */
+  /** One of BEHIND. But for `no` nothing is sealed, put or published in the lane; mail in it is still read. */
   behind: number
 }
 
 /**
- * Whether a session may be older than what was sent in it (PROTOCOL 8): `home` when the whole home was found copied, put
- * back or changed; `friend` when the friend has opened more than this state ever sent.
+ * Why nothing is sent in a session (PROTOCOL 8). It may be older than what was sent in it: `home` when the whole home was found
+ * copied, put back or changed; `friend` when the friend has opened more than this state ever sent. It was made with a device
+ * that is revoked by now, of the friend's or the own: `device`. The friend's keys changed, and the person has not said yet
+ * that they are the friend's: `trust`.
  */
-export const BEHIND = { no: 0, home: 1, friend: 2 } as const
+export const BEHIND = { no: 0, home: 1, friend: 2, device: 3, trust: 4 } as const
 
 /** What a run knows of the direct way to one friend. */
 interface DirectState {
@@ -102,7 +104,7 @@ export const laneRow = struct({
   /** One above the friend's highest tag counter that was seen. */
   nextTag: [7, uint()],
   /** One of BEHIND; absent for `no`. */
-  behind: [8, optional(uint(2))],
+  behind: [8, optional(uint(4))],
 })
 
 const CHANNEL = utf8('c')
@@ -181,10 +183,18 @@ export function isBehind(channel: Channel): boolean {
   return channel.lanes.length > 0 && sendingLane(channel) === undefined
 }
 
-/** Lanes that stand at `from` stand at `to` after the transaction; both of BEHIND. */
-export function setBehind(tx: Transaction, channel: Channel, from: number, to: number): void {
+/** Why nothing may leave for this friend; undefined while something may. */
+export function standstill(channel: Channel): Exclude<keyof typeof BEHIND, 'no'> | undefined {
+  if (!isBehind(channel)) return undefined
+  // a session that only waits for the person's word is as good as any after it
+  const reasons = ['trust', 'friend', 'home', 'device'] as const
+  return reasons.find((reason) => channel.lanes.some(({ behind }) => behind === BEHIND[reason]))
+}
+
+/** Lanes that stand at one of `from` stand at `to` after the transaction; all of BEHIND. */
+export function setBehind(tx: Transaction, channel: Channel, from: readonly number[], to: number): void {
   for (const lane of channel.lanes) {
-    if (lane.behind !== from) continue
+    if (!from.includes(lane.behind)) continue
     putLane(tx, channel.friend, lane, { ...lane, highestTag: lane.window.highest, behind: to })
     tx.afterCommit(() => {
       lane.behind = to

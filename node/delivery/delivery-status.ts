@@ -4,7 +4,7 @@ import { idToText } from '../identity/root.ts'
 import type { Clock } from '../ports.ts'
 import { PAYLOAD_TYPE } from '../wire/payload.ts'
 import { peerIdText } from '../wire/peer-id.ts'
-import { BEHIND, countUnacknowledged, findEntry, isBehind } from './channel.ts'
+import { BEHIND, countUnacknowledged, findEntry, isBehind, standstill } from './channel.ts'
 import type { Channels } from './channels.ts'
 import type { Courier } from './courier.ts'
 import { MAX_CUSTODY_RELAYS } from '../limits.ts'
@@ -15,10 +15,11 @@ import type { RelayStanding } from './relay-standing.ts'
 import { type ToldStep, type TrailRow, waitsFor } from './trail.ts'
 
 /**
- * `lost`: there is no session. `home`: the whole home is in doubt. `friend`: the friend remembers more than this home.
- * `unreadable`: the friend writes what no session opens. `silent`: the friend writes and acknowledges nothing.
+ * `lost`: there is no session. `home`: the whole home is in doubt. `friend`: the friend remembers more than this home. `device`:
+ * every session was made with a device that is revoked. `unreadable`: the friend writes what no session opens. `silent`: the
+ * friend writes and acknowledges nothing.
  */
-export type Ailment = 'lost' | 'home' | 'friend' | 'unreadable' | 'silent'
+export type Ailment = 'lost' | 'home' | 'friend' | 'device' | 'unreadable' | 'silent'
 
 export interface DeliveryStatusInit {
   clock: Clock
@@ -101,11 +102,10 @@ export class DeliveryStatus {
     )
   }
 
-  /** Why nothing leaves for this friend: the whole home is in doubt, or the friend remembers more. */
-  behind(friend: Uint8Array): 'home' | 'friend' | undefined {
+  /** Why nothing leaves for this friend, as `standstill`. */
+  behind(friend: Uint8Array): ReturnType<typeof standstill> {
     const channel = this.#init.channels.get(friend)
-    if (!channel || !isBehind(channel)) return undefined
-    return channel.lanes.some((lane) => lane.behind === BEHIND.friend) ? 'friend' : 'home'
+    return channel && standstill(channel)
   }
 
   isOnline(friend: Uint8Array): boolean {
@@ -117,7 +117,9 @@ export class DeliveryStatus {
   ailment(friend: Uint8Array): Ailment | undefined {
     const channel = this.#init.channels.get(friend)
     if (!channel || channel.lanes.length === 0) return 'lost'
-    return this.behind(friend) ?? (channel.unreadable.isTooMuch(this.#init.clock.now()) ? 'unreadable' : undefined)
+    const why = standstill(channel)
+    if (why !== undefined && why !== 'trust') return why
+    return channel.unreadable.isTooMuch(this.#init.clock.now()) ? 'unreadable' : undefined
   }
 
   /**

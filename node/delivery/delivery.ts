@@ -132,7 +132,7 @@ export class Delivery {
       const channel = await loadChannel(this.#init.store, friend)
       channel.direct.server = this.#init.direct.serverOf(channel.reach)
       for (const lane of isClean ? [] : channel.lanes) lane.tagCounter += limits.SKIPPED_TAGS
-      if (isHomeChanged) await this.#setBehind(channel, BEHIND.no, BEHIND.home)
+      if (isHomeChanged) await this.#setBehind(channel, [BEHIND.no, BEHIND.trust], BEHIND.home)
       this.#channels.add(channel)
       this.#mailboxes.open(channel)
       if (channel.receiptsDue.length > 0) this.#receiptsToFriends.schedule(channel)
@@ -178,6 +178,13 @@ export class Delivery {
     return await this.#channels.exclusively(friend, work)
   }
 
+  /** As `exclusively`, for several friends at once. */
+  async exclusivelyAll<T>(friends: readonly Uint8Array[], work: () => Promise<T>, from = 0): Promise<T> {
+    const friend = friends[from]
+    if (!friend) return await work()
+    return await this.exclusively(friend, async () => await this.exclusivelyAll(friends, work, from + 1))
+  }
+
   /** There is news of this friend: what waits for them is tried at once, and published again. */
   encourage(friend: Uint8Array): void {
     const channel = this.#channels.get(friend)
@@ -218,14 +225,38 @@ export class Delivery {
   /** The person says that this home is the only one and the newest: what was stopped for its sake goes on. */
   async trustHome(): Promise<void> {
     for (const channel of this.#channels.all()) {
-      await this.exclusively(channel.friend, async () => await this.#setBehind(channel, BEHIND.home, BEHIND.no))
-      this.#outgoing.sealWaiting(channel)
-      this.#init.courier.hurry(channel.key)
-      if (channel.receiptsDue.length > 0) this.#receiptsToFriends.schedule(channel)
+      await this.exclusively(channel.friend, async () => await this.#setBehind(channel, [BEHIND.home], BEHIND.no))
+      this.#goOn(channel)
     }
   }
 
-  async #setBehind(channel: Channel, from: number, to: number): Promise<void> {
+  /** A device that the sessions with a friend were made with is revoked: nothing more is sent in them. */
+  retire(tx: Transaction, friend: Uint8Array): void {
+    const channel = this.#channels.get(friend)
+    if (channel) setBehind(tx, channel, [BEHIND.no, BEHIND.home, BEHIND.friend, BEHIND.trust], BEHIND.device)
+  }
+
+  /** Nothing leaves for a friend until `release`; what is written waits in the outbox. */
+  hold(tx: Transaction, friend: Uint8Array): void {
+    const channel = this.#channels.get(friend)
+    if (channel) setBehind(tx, channel, [BEHIND.no], BEHIND.trust)
+  }
+
+  /** What was held goes on. */
+  release(tx: Transaction, friend: Uint8Array): void {
+    const channel = this.#channels.get(friend)
+    if (!channel?.lanes.some(({ behind }) => behind === BEHIND.trust)) return
+    setBehind(tx, channel, [BEHIND.trust], BEHIND.no)
+    tx.afterCommit(() => this.#goOn(channel))
+  }
+
+  #goOn(channel: Channel): void {
+    this.#outgoing.sealWaiting(channel)
+    this.#init.courier.hurry(channel.key)
+    if (channel.receiptsDue.length > 0) this.#receiptsToFriends.schedule(channel)
+  }
+
+  async #setBehind(channel: Channel, from: readonly number[], to: number): Promise<void> {
     const tx = new Transaction()
     setBehind(tx, channel, from, to)
     await this.#init.journal.commit(tx)

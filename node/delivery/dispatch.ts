@@ -2,11 +2,12 @@
  * Every way that a sealed envelope takes (PROTOCOL 6): the friend's own node alone while that is connected, else the friend's
  * relays and gossip; and what waits is tried again when the friend shows.
  */
+import { equal } from '../crypto/bytes.ts'
 import { describe } from '../errors.ts'
 import { MAX_REPUBLISHED } from '../limits.ts'
 import { topicOf } from '../mailbox/buckets.ts'
 import type { Clock, Logger, Network, Store } from '../ports.ts'
-import type { Channel } from './channel.ts'
+import { BEHIND, type Channel } from './channel.ts'
 import type { Channels } from './channels.ts'
 import type { Courier } from './courier.ts'
 import type { DirectDelivery } from './direct-delivery.ts'
@@ -60,8 +61,11 @@ export class Dispatch {
     const now = clock.now()
     if (now - (this.#republished.get(channel.key) ?? 0) < REPUBLISH_MS) return
     this.#republished.set(channel.key, now)
+    const stopped = channel.lanes.filter(({ behind }) => behind !== BEHIND.no)
     const due = [...channel.entries.values()].filter(
-      ({ created, published }) => now - Math.max(published, created * 1000) >= REPUBLISH_MS,
+      ({ created, published, lane }) =>
+        now - Math.max(published, created * 1000) >= REPUBLISH_MS &&
+        !stopped.some(({ id }) => lane !== undefined && equal(id, lane)),
     )
     for (const { number } of due.slice(0, MAX_REPUBLISHED)) this.#publishAgain(channel, number)
   }

@@ -45,5 +45,6 @@ export function progressOf({ lanes }: InboxBatch, lane: Lane): LaneProgress {
 
 /** The friend remembers more of this session than is here. */
 export function markBehind(batch: InboxBatch, lane: Lane): void {
-  batch.lanes.set(lane, { ...progressOf(batch, lane), behind: BEHIND.friend })
+  const progress = progressOf(batch, lane)
+  if (progress.behind !== BEHIND.device) batch.lanes.set(lane, { ...progress, behind: BEHIND.friend })
 }

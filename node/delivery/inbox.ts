@@ -191,6 +191,10 @@ export class Inbox {
     const payload = readPayload(opened.payload)
     const at = payload?.type === PAYLOAD_TYPE.receipt ? NEVER_REPEATED : now
     batch.tx.put(TABLE.seen, NO_SCOPE, position, encode(seenRow, { messageId, at }))
+    if (isSuperseded(channel, batch, opened.lane)) {
+      this.#init.logger.warn('mail in a session of a revoked device is left out')
+      return true
+    }
     await this.#accept(channel, batch, {
       messageId,
       payload,
@@ -212,9 +216,9 @@ export class Inbox {
       batch.lanes.set(lane, {
         session: opened.session,
         highestTag: Math.max(before.highestTag, opened.header.tagCounter),
-        behind: isOlder ? BEHIND.friend : before.behind,
+        behind: isOlder && before.behind !== BEHIND.device ? BEHIND.friend : before.behind,
       })
-      return opened
+      return { ...opened, lane }
     }
     return undefined
   }
@@ -279,6 +283,15 @@ function isNewIn(known: Set<string>, id: Uint8Array): boolean {
 function lanesFor({ lanes }: Channel, { box }: InboundMail, { tag }: Envelope): Lane[] {
   const tagged = lanes.filter((lane) => lane.window.lookup(tag) !== undefined)
   return box ? [...tagged, ...lanes.filter((lane) => !tagged.includes(lane))] : tagged
+}
+
+/**
+ * Whether a session was made with a device that is revoked, and both hold one that was made with another since: whoever took
+ * the device may go on in it, and what the friend said there that nobody acknowledged they seal again.
+ */
+function isSuperseded(channel: Channel, batch: InboxBatch, { behind }: Lane): boolean {
+  if (behind !== BEHIND.device) return false
+  return channel.lanes.some((lane) => lane.behind !== BEHIND.device && progressOf(batch, lane).session.confirmed === 1)
 }
 
 /** Adoption is idempotent, so an update that comes again needs no index to be known by. */

@@ -6,7 +6,7 @@ import { equal, toHex } from '../crypto/bytes.ts'
 import { describe, UsageError } from '../errors.ts'
 import * as limits from '../limits.ts'
 import { type Clock, type Logger, type Store, TABLE } from '../ports.ts'
-import { type Channel, countUnacknowledged, isBehind, sendingLane } from './channel.ts'
+import { type Channel, countUnacknowledged, sendingLane, standstill } from './channel.ts'
 import type { Channels } from './channels.ts'
 import type { Draft } from './contract.ts'
 import type { Courier } from './courier.ts'
@@ -38,14 +38,16 @@ export class OutgoingMail {
 
   /**
    * Makes a message durable and hands it to the network. The draft is made while the friend's queue is held.
-   * @throws UsageError `TOO_MANY` above 1000 unacknowledged messages, `TOO_LONG`, `ROLLED_BACK` when every session is behind
+   * @throws UsageError `TOO_MANY` above 1000 unacknowledged messages, `TOO_LONG`, `ROLLED_BACK` when every session may be an older one
    */
   async send(friend: Uint8Array, makeDraft: () => Draft): Promise<{ messageId: Uint8Array }> {
     const { channels } = this.#init
     return await channels.exclusively(friend, async () => {
       const channel = channels.get(friend)
       if (!channel) throw new UsageError('NOT_A_FRIEND', 'there is no session with this contact')
-      if (isBehind(channel)) throw rolledBack()
+      const why = standstill(channel)
+      // what waits for another session, or for the person's word, waits in the outbox
+      if (why === 'home' || why === 'friend') throw rolledBack()
       if (countUnacknowledged(channel) >= limits.MAX_UNACKNOWLEDGED_PER_FRIEND) throw tooMany()
       return await this.sendDraft(channel, makeDraft())
     })

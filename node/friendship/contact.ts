@@ -77,6 +77,16 @@ export interface Rekeying {
   answered: number
 }
 
+/** What changed of a contact's keys since the person last accepted them. */
+export interface KeyChange {
+  /** The root key is another one: so is the safety number. */
+  root: boolean
+  /** A device speaks for them that did not before. */
+  device: boolean
+  /** They were verified before the root key changed; stays until they are again. */
+  wasVerified: boolean
+}
+
 export interface Contact {
   /** 32 bytes. */
   id: Uint8Array
@@ -85,7 +95,9 @@ export interface Contact {
   petname: string
   /** What they call themselves. */
   name: string
+  /** The safety number was compared, and is still the same. */
   verified: boolean
+  keyChange?: KeyChange
   /** Identity record as it was last believed, and its head. */
   record?: Uint8Array
   pin?: Head
@@ -152,14 +164,29 @@ const contactRow = struct({
   reason: [13, optional(text(MAX_REASON_BYTES))],
   reach: [14, optional(list(reachShape, MAX_REACH_SECRETS))],
   rekeying: [15, optional(rekeyingShape)],
+  /** Bits of KEY_CHANGE. */
+  keyChange: [16, optional(uint(7))],
 })
 const MAX_CONTACT_BYTES = 131_072
 /** With what every ID begins. */
 const ID_PREFIX = 'kith1'
 const NO_SCOPE = new Uint8Array(0)
 
+const KEY_CHANGE = { root: 1, device: 2, wasVerified: 4 } as const
+
 export function contactKey(id: Uint8Array): string {
   return toHex(id)
+}
+
+/** Whether the person has not said yet that the contact's present keys are theirs. */
+export function isUnaccepted({ keyChange }: Contact): boolean {
+  return keyChange !== undefined && (keyChange.root || keyChange.device)
+}
+
+/** The contact with its present keys accepted; that it was verified once is still known. */
+export function withAcceptedKeys({ keyChange, ...contact }: Contact): Contact {
+  if (!keyChange?.wasVerified) return contact
+  return { ...contact, keyChange: { root: false, device: false, wasVerified: true } }
 }
 
 /** Whether there is a session with them, or should be. */
@@ -185,6 +212,7 @@ export function putContact(tx: Transaction, store: Store, contact: Contact): voi
     ...contact,
     state: CONTACT_STATE.indexOf(contact.state),
     verified: contact.verified ? 1 : 0,
+    keyChange: contact.keyChange && encodeKeyChange(contact.keyChange),
     asked: asked && {
       ...asked,
       leg: asked.leg && encodeOutgoingRequest(asked.leg),
@@ -207,11 +235,12 @@ export function deleteContact(tx: Transaction, store: Store, id: Uint8Array): vo
 export async function loadContacts(store: Store): Promise<Contact[]> {
   const rows = await store.list({ table: TABLE.contact, scope: NO_SCOPE, limit: 10_000 })
   return rows.map(({ value }) => {
-    const { asked, asking, rekeying, ...row } = decode(contactRow, value, MAX_CONTACT_BYTES)
+    const { asked, asking, rekeying, keyChange, ...row } = decode(contactRow, value, MAX_CONTACT_BYTES)
     return {
       ...row,
       state: CONTACT_STATE[row.state]!,
       verified: row.verified === 1,
+      ...(keyChange !== undefined && { keyChange: decodeKeyChange(keyChange) }),
       ...(asked && {
         asked: {
           ...asked,
@@ -229,6 +258,18 @@ export async function loadContacts(store: Store): Promise<Contact[]> {
       }),
     }
   })
+}
+
+function encodeKeyChange({ root, device, wasVerified }: KeyChange): number {
+  return (root ? KEY_CHANGE.root : 0) | (device ? KEY_CHANGE.device : 0) | (wasVerified ? KEY_CHANGE.wasVerified : 0)
+}
+
+function decodeKeyChange(bits: number): KeyChange {
+  return {
+    root: (bits & KEY_CHANGE.root) !== 0,
+    device: (bits & KEY_CHANGE.device) !== 0,
+    wasVerified: (bits & KEY_CHANGE.wasVerified) !== 0,
+  }
 }
 
 /** The contacts that `who` may mean: exact petname, else ID, else prefix of an ID of at least 8 characters. */

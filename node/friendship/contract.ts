@@ -7,6 +7,7 @@ import type { MailReader } from '../delivery/mail-reader.ts'
 import type { ServerPool } from '../delivery/server-pool.ts'
 import type { Directory } from '../directory/directory.ts'
 import type { Clock, Logger, Network, Random, Store } from '../ports.ts'
+import type { KeyChangesInit, TrustMode } from './key-changes.ts'
 import type { Self } from './self.ts'
 
 export interface FriendshipInit {
@@ -28,6 +29,10 @@ export interface FriendshipInit {
   direct: Pick<DirectLinks, 'told' | 'serverOf'>
   /** Seconds. */
   protocolTime: () => number
+  /** What happens when a friend's keys change. */
+  trust: TrustMode
+  /** As `KeyChangesInit.notice`. */
+  notice: KeyChangesInit['notice']
   /** A friend saw a record of this identity that was not signed here. */
   onUnknownHead: (friend: Uint8Array) => void
   /** Sends what a new friend has to know first; never waits for the network. */

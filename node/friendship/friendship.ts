@@ -4,7 +4,7 @@
  * asking, being asked and consent on its way have files of their own.
  */
 import { equal, utf8 } from '../crypto/bytes.ts'
-import type { Transaction } from '../delivery/journal.ts'
+import { Transaction } from '../delivery/journal.ts'
 import { UsageError } from '../errors.ts'
 import { checkInviteExpiry, decodeInvite } from '../identity/invite.ts'
 import { readIdentityRecord } from '../identity/records.ts'
@@ -13,12 +13,13 @@ import { safetyNumber } from '../identity/safety-number.ts'
 import * as limits from '../limits.ts'
 import type { ProfileBody } from '../wire/payload.ts'
 import type { Head } from '../wire/records.ts'
-import { type Contact, contactKey, isFriend, newContact } from './contact.ts'
+import { type Contact, contactKey, isFriend, isUnaccepted, newContact, withAcceptedKeys } from './contact.ts'
 import { ContactBook } from './contact-book.ts'
 import { type FriendshipInit, replyName } from './contract.ts'
 import { Healing } from './healing.ts'
 import { IncomingRequests } from './incoming-requests.ts'
 import { Invites } from './invites.ts'
+import { isHeld } from './key-changes.ts'
 import { OutgoingRequests } from './outgoing-requests.ts'
 import { Pins } from './pins.ts'
 import { Replies } from './replies.ts'
@@ -37,7 +38,7 @@ export class Friendship {
     this.#init = init
     const book = new ContactBook(init)
     this.#book = book
-    this.#pins = new Pins({ ...init, book })
+    this.#pins = new Pins({ ...init, book, onFollowed: (id) => this.#healing.look(id) })
     this.#replies = new Replies({ ...init, book })
     this.invites = new Invites({ ...init, onRequest: (own, leg) => this.#incoming.receive(own, leg) })
     this.#incoming = new IncomingRequests({ ...init, book, replies: this.#replies, invites: this.invites })
@@ -60,6 +61,7 @@ export class Friendship {
   async start(): Promise<void> {
     for (const contact of this.all()) this.#replies.dispatch(contact)
     this.#outgoing.start()
+    if (this.#init.trust === 'notify') for (const { id } of this.all().filter(isFriend)) await this.#goOn(id)
     // ended between the answer and the greeting: the friend waits for our first message to be sure of us
     for (const { id } of this.all()) if (this.#init.delivery.status.isSilent(id)) await this.#greet(id)
     await this.sweep()
@@ -140,6 +142,14 @@ export class Friendship {
     const theirs = readIdentityRecord(contact.record)
     const { self } = this.#init
     return safetyNumber({ root: self.root, id: self.id }, { root: theirs.root, id: theirs.id })
+  }
+
+  /** @throws UsageError `KEY_CHANGED` when the person has to accept this friend's keys before anything is sent */
+  checkTrusted(contact: Contact): void {
+    if (!isHeld(this.#init, contact)) return
+    throw new UsageError('KEY_CHANGED', `the keys of ${contact.petname} changed: nothing was sent`, {
+      hint: 'compare: `kith verify WHO`, then `kith verify WHO --confirm`; or accept them as they are: `kith trust WHO`',
+    })
   }
 
   // ---- what the person does ----
@@ -237,14 +247,68 @@ export class Friendship {
         hint: 'do not trust this contact: ask them, by another way, to read out their number again',
       })
     }
-    return await this.#init.delivery.exclusively(contact.id, async () => {
+    const { delivery } = this.#init
+    return await delivery.exclusively(contact.id, async () => {
       const current = this.get(contact.id) ?? newContact(contact.id)
       if (current.state !== 'friend' && current.state !== 'accepted') {
         throw new UsageError('WRONG_STATE', 'only friends can be verified')
       }
-      return await this.#book.save({ ...current, verified: true }, (tx) =>
-        tx.event('contact', { id: idToText(current.id), state: current.state, verified: true }),
-      )
+      return await this.#book.save({ ...current, verified: true, keyChange: undefined }, (tx) => {
+        delivery.release(tx, current.id)
+        tx.event('contact', { id: idToText(current.id), state: current.state, verified: true })
+      })
+    })
+  }
+
+  /** Accepts the keys that a friend has now, without a comparison. @throws UsageError `WRONG_STATE` */
+  async trust(contact: Contact): Promise<Contact> {
+    const { delivery } = this.#init
+    return await delivery.exclusively(contact.id, async () => {
+      const current = this.get(contact.id) ?? newContact(contact.id)
+      if (!isFriend(current)) throw new UsageError('WRONG_STATE', 'only friends can be trusted')
+      if (!isUnaccepted(current)) return current
+      return await this.#book.save(withAcceptedKeys(current), (tx) => {
+        delivery.release(tx, current.id)
+        tx.event('contact', {
+          id: idToText(current.id),
+          state: current.state,
+          verified: current.verified,
+          accepted: true,
+        })
+      })
+    })
+  }
+
+  /**
+   * Reveals the next root key of this identity, with a new device, in one durable step; new sessions with every friend follow.
+   * Nothing else may renew the own keys meanwhile.
+   * @param entropy what the words stand for, 32 bytes; not kept
+   * @throws UsageError `WRONG_WORDS`, `TOO_MANY`
+   */
+  async rotate(entropy: Uint8Array): Promise<void> {
+    const { delivery, self, journal, random, protocolTime, notice } = this.#init
+    const ids = this.all().map(({ id }) => id)
+    // whoever becomes a contact while the queues are waited for has seen neither record
+    await delivery.exclusivelyAll(ids, async () => {
+      const tx = new Transaction()
+      self.rotate(tx, entropy, random, Math.floor(protocolTime()))
+      for (const contact of this.all()) {
+        this.#outgoing.askAnew(tx, contact)
+        if (!isFriend(contact)) continue
+        delivery.retire(tx, contact.id)
+        notice(tx, contact.id, 'own')
+      }
+      tx.event('identity', { id: self.idText, state: 'rotated' })
+      await journal.commit(tx)
+    })
+    for (const { id } of this.all().filter(isFriend)) this.#healing.look(id)
+  }
+
+  async #goOn(id: Uint8Array): Promise<void> {
+    await this.#init.delivery.exclusively(id, async () => {
+      const tx = new Transaction()
+      this.#init.delivery.release(tx, id)
+      await this.#init.journal.commit(tx)
     })
   }
 

@@ -6,6 +6,7 @@ import { open } from '../crypto/aead.ts'
 import { equal } from '../crypto/bytes.ts'
 import { L } from '../crypto/labels.ts'
 import { Transaction } from '../delivery/journal.ts'
+import { UsageError } from '../errors.ts'
 import { compareHeads, equivocates, readIdentityRecord } from '../identity/records.ts'
 import { idToText } from '../identity/root.ts'
 import * as limits from '../limits.ts'
@@ -13,12 +14,12 @@ import { type RowKey, TABLE } from '../ports.ts'
 import { acceptRequest } from '../session/leg2.ts'
 import type { IncomingRequest } from '../session/pending-request.ts'
 import { decode } from '../wire/schema.ts'
-import { type Contact, newContact, withReach } from './contact.ts'
+import { type Contact, newContact, withAcceptedKeys, withReach } from './contact.ts'
 import type { ContactBook } from './contact-book.ts'
 import type { FriendshipInit } from './contract.ts'
 import type { Invites, OwnInvite } from './invites.ts'
 import { markReplay, openedLeg1, replayKey, replayRow } from './leg-opening.ts'
-import { believe } from './pins.ts'
+import { followKeys } from './key-changes.ts'
 import type { Replies } from './replies.ts'
 
 const NO_SCOPE = new Uint8Array(0)
@@ -124,17 +125,22 @@ export class IncomingRequests {
   #consent(tx: Transaction, contact: Contact, petname: string | undefined): Contact {
     const { book, replies, invites, delivery, directory, self, random, relays } = this.#init
     const { request, inviteId } = contact.asking!
+    const identitySecret = self.identitySecretOf(request.ownDevice)
+    if (!identitySecret) throw new UsageError('WRONG_STATE', 'the keys that this request was made for are gone')
     const rekey = 1 + Math.max(contact.rekey, request.request.rekey)
     const { leg, session, secrets } = acceptRequest({
       random: (length) => random.bytes(length),
       incoming: request,
-      identitySecret: self.identitySecret,
+      identitySecret,
       accept: { head: self.head, relays: [...relays()], ...this.#init.direct.told(), rekey, name: self.name },
     })
     const record = readIdentityRecord(request.record)
     // a newer one may have been seen while the request waited for the person
     const isBest = !contact.pin || compareHeads(record.head, contact.pin) >= 0
-    const believed = isBest ? believe(contact, record) : contact
+    // the person accepts the keys with the request
+    const believed = isBest
+      ? withAcceptedKeys(followKeys({ ...this.#init, trust: 'notify' }, tx, contact, record))
+      : contact
     const wanted = petname ?? (contact.petname === '' ? undefined : contact.petname)
     const changed: Contact = {
       ...believed,
@@ -158,9 +164,7 @@ export class IncomingRequests {
       },
     }
     book.put(tx, changed)
-    if (contact.verified && !changed.verified) {
-      tx.event('contact', { id: idToText(contact.id), state: changed.state, verified: false, keyChanged: true })
-    }
+    delivery.release(tx, contact.id)
     const { peerId, addresses } = request.request
     delivery.openChannel(tx, contact.id, {
       session,

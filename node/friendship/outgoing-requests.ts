@@ -17,12 +17,13 @@ import { openLeg2 } from '../session/leg2.ts'
 import type { OutgoingRequest } from '../session/pending-request.ts'
 import { type Invite, invite as inviteShape, MAX_INVITE_BYTES } from '../wire/invite.ts'
 import { decode, encode } from '../wire/schema.ts'
-import { type Asked, type Contact, contactKey, MAX_EARLIER_LEGS, withReach } from './contact.ts'
+import { type Asked, type Contact, contactKey, MAX_EARLIER_LEGS, withAcceptedKeys, withReach } from './contact.ts'
 import type { ContactBook } from './contact-book.ts'
 import { type FriendshipInit, replyName } from './contract.ts'
 import { Drives, type StepResult } from './drives.ts'
 import { isInWindow } from './leg-opening.ts'
-import { believe, type Pins } from './pins.ts'
+import { believe } from './key-changes.ts'
+import type { Pins } from './pins.ts'
 
 const DAY = 86_400
 /** A request that lies at the relays is left there again, since one of them may have lost it. */
@@ -96,6 +97,16 @@ export class OutgoingRequests {
     await book.save(changed, (tx) => tx.event('contact', { id: idToText(contact.id), state: 'outgoing' }))
     this.#drives.go(contact.id)
     return changed
+  }
+
+  /** The own keys are replaced: what was asked with the old ones is asked anew, and the answer to either counts. */
+  askAnew(tx: Transaction, contact: Contact): void {
+    const { asked } = contact
+    if (!asked?.leg) return
+    const earlier = stillAnswerable(asked, this.#init.protocolTime())
+    const { leg: _, ...rest } = asked
+    this.#init.book.put(tx, { ...contact, asked: { ...rest, earlier, sentTo: [] } })
+    tx.afterCommit(() => this.#drives.go(contact.id))
   }
 
   async #step(id: Uint8Array): Promise<StepResult> {
@@ -208,7 +219,7 @@ export class OutgoingRequests {
         },
       })
       await book.save({
-        ...believe(contact, found.identity),
+        ...withAcceptedKeys(believe(contact, found.identity)),
         asked: { ...contact.asked, leg: outgoing, earlier: stillAnswerable(contact.asked, protocolTime()), sentTo: [] },
       })
       directory.pin(id, found.identity.head, found.identity.bytes)
@@ -270,7 +281,7 @@ export class OutgoingRequests {
       const contact = book.get(id)
       if (this.#stopped) return 'later'
       if (!contact?.asked) return undefined
-      const opened = openReply(stillAnswerable(contact.asked, protocolTime()), secret, mail, self.identitySecret)
+      const opened = openReply(stillAnswerable(contact.asked, protocolTime()), secret, mail, self.identitySecrets)
       if (!opened || opened.accept.rekey > contact.rekey + limits.MAX_REKEY_STEP) return undefined
       const { accept, session, secrets } = opened
       const tx = new Transaction()
@@ -316,8 +327,8 @@ function isSame(one: Asked, other: Asked): boolean {
   return isOne && one.leg === other.leg
 }
 
-function openReply(legs: readonly OutgoingRequest[], secret: Uint8Array, mail: Mail, identitySecret: Uint8Array) {
-  for (const outgoing of legs) {
+function openReply(legs: readonly OutgoingRequest[], secret: Uint8Array, mail: Mail, identitySecrets: Uint8Array[]) {
+  for (const [outgoing, identitySecret] of legs.flatMap((leg) => identitySecrets.map((one) => [leg, one] as const))) {
     try {
       const leg = openCopy(friendMailbox(secret, mail.server).copyKey, mail.copy)
       return openLeg2({ outgoing, leg, identitySecret })

@@ -2,26 +2,32 @@
  * Which record of a contact is believed (PROTOCOL 2 and 4): pinned when a request is built or accepted, and followed when a
  * friend's messages name a newer one. A new root key has another safety number: it has to be compared again.
  */
-import { equal } from '../crypto/bytes.ts'
+import { Transaction } from '../delivery/journal.ts'
 import { describe } from '../errors.ts'
-import { compareHeads, type IdentityView, readIdentityRecord } from '../identity/records.ts'
-import { idToText } from '../identity/root.ts'
+import { compareHeads } from '../identity/records.ts'
 import type { Head } from '../wire/records.ts'
-import { type Contact, contactKey } from './contact.ts'
+import { contactKey } from './contact.ts'
 import type { ContactBook } from './contact-book.ts'
 import type { FriendshipInit } from './contract.ts'
+import { followKeys } from './key-changes.ts'
 
 /** A friend's newer record is asked for at most this often, whatever their messages say. */
 const FOLLOW_MS = 600_000
 
-type PinsInit = Pick<FriendshipInit, 'self' | 'clock' | 'logger' | 'directory' | 'delivery' | 'onUnknownHead'> & {
+type PinsNeeds =
+  | 'self'
+  | 'clock'
+  | 'logger'
+  | 'journal'
+  | 'directory'
+  | 'delivery'
+  | 'trust'
+  | 'notice'
+  | 'onUnknownHead'
+type PinsInit = Pick<FriendshipInit, PinsNeeds> & {
   book: ContactBook
-}
-
-/** A contact whose record is this one from now on. */
-export function believe(contact: Contact, view: IdentityView): Contact {
-  const sameRoot = contact.record !== undefined && equal(readIdentityRecord(contact.record).root, view.root)
-  return { ...contact, record: view.bytes, pin: view.head, verified: contact.verified && sameRoot }
+  /** A newer record of this contact is believed. */
+  onFollowed: (id: Uint8Array) => void
 }
 
 export class Pins {
@@ -59,20 +65,18 @@ export class Pins {
   }
 
   async #look(id: Uint8Array): Promise<void> {
-    const { book, directory, delivery } = this.#init
+    const { book, directory, delivery, journal, onFollowed } = this.#init
     const found = await directory.lookup(id)
     if (!found || this.#stopped) return
     await delivery.exclusively(id, async () => {
       const contact = book.get(id)
       if (!contact?.pin || compareHeads(found.identity.head, contact.pin) <= 0) return
-      const changed = believe(contact, found.identity)
-      await book.save(changed, (tx) => {
-        if (contact.verified && !changed.verified) {
-          tx.event('contact', { id: idToText(id), state: contact.state, verified: false, keyChanged: true })
-        }
-      })
+      const tx = new Transaction()
+      book.put(tx, followKeys(this.#init, tx, contact, found.identity))
+      await journal.commit(tx)
       directory.pin(id, found.identity.head, found.identity.bytes)
       delivery.encourage(id)
+      onFollowed(id)
     })
   }
 }

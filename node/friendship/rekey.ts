@@ -7,7 +7,7 @@ import { isRelay } from '../delivery/direct-links.ts'
 import { Transaction } from '../delivery/journal.ts'
 import type { Ailment } from '../delivery/delivery-status.ts'
 import { ForgedError, PeerError } from '../errors.ts'
-import { compareHeads, equivocates, type IdentityView, readIdentityRecord } from '../identity/records.ts'
+import { compareHeads, equivocates, readIdentityRecord } from '../identity/records.ts'
 import { idToText } from '../identity/root.ts'
 import * as limits from '../limits.ts'
 import type { Timer } from '../ports.ts'
@@ -19,7 +19,8 @@ import { type Contact, contactKey, isFriend, type Rekeying, withReach } from './
 import type { ContactBook } from './contact-book.ts'
 import type { FriendshipInit } from './contract.ts'
 import { isInWindow, markReplay, openedLeg1, replayKey } from './leg-opening.ts'
-import { believe, type Pins } from './pins.ts'
+import { followKeys, isHeld } from './key-changes.ts'
+import type { Pins } from './pins.ts'
 import type { ReachMailboxes } from './reach-mailboxes.ts'
 import { timesInRow } from './rekey-pace.ts'
 
@@ -101,7 +102,7 @@ export class Rekey {
       const before = contact.rekeying ?? NO_REKEYING
       const times = timesInRow(contact.rekeying, now) + 1
       const tx = new Transaction()
-      const changed = this.#believe(tx, contact, found.identity, prekey.device)
+      const changed = followKeys(this.#init, tx, contact, found.identity)
       book.put(tx, { ...changed, rekeying: { ...before, leg: outgoing, settled: false, started: now, times } })
       tx.event('healing', { id: idToText(id), state: 'started', reason: REASONS[ailment] })
       await this.#init.journal.commit(tx)
@@ -152,12 +153,15 @@ export class Rekey {
     const contact = book.get(id)
     const outgoing = contact?.rekeying?.leg
     if (!contact || !outgoing || !isFriend(contact)) return false
-    const opened = tryOpen(() => openLeg2({ outgoing, leg, identitySecret: self.identitySecret }))
+    const opened = self.identitySecrets
+      .map((identitySecret) => tryOpen(() => openLeg2({ outgoing, leg, identitySecret })))
+      .find((one) => one !== undefined)
     if (!opened || opened.accept.rekey > contact.rekey + limits.MAX_REKEY_STEP) return false
     const { accept, session, secrets } = opened
     const { relays, peerId, addresses } = accept
     const tx = new Transaction()
-    delivery.openChannel(tx, id, { session, secrets, relays, reach: { peerId, addresses } })
+    const held = isHeld(this.#init, contact)
+    delivery.openChannel(tx, id, { session, secrets, relays, reach: { peerId, addresses }, held })
     const rekey = Math.max(contact.rekey, accept.rekey)
     // the one-time keys go in the batch that makes the session
     this.#settle(tx, { ...contact, rekey }, { ...contact.rekeying!, leg: undefined, settled: true })
@@ -190,11 +194,18 @@ export class Rekey {
     const record = readIdentityRecord(incoming.record)
     // a friend whose home is an older one may have an older record, too
     const isBest = !contact.pin || compareHeads(record.head, contact.pin) >= 0
-    const believed = isBest ? this.#believe(tx, contact, record, incoming.device) : contact
+    const believed = isBest ? followKeys(this.#init, tx, contact, record) : contact
     const changed = { ...believed, rekey, rekeying: { ...before, answer: leg, answered: Math.floor(now) } }
     book.put(tx, changed)
     const { peerId, addresses } = incoming.request
-    delivery.openChannel(tx, id, { session, secrets, relays: incoming.request.relays, reach: { peerId, addresses } })
+    const held = isHeld(this.#init, changed)
+    delivery.openChannel(tx, id, {
+      session,
+      secrets,
+      relays: incoming.request.relays,
+      reach: { peerId, addresses },
+      held,
+    })
     tx.event('healing', { id: idToText(id), state: 'answered' })
     await journal.commit(tx)
     if (isBest) directory.pin(id, record.head, record.bytes)
@@ -228,25 +239,13 @@ export class Rekey {
     const isKnown = devices.some((one) => equal(one.signing, device) && equal(one.identity.subarray(1), identityKey))
     return isKnown && !revoked.some((one) => equal(one, device))
   }
-
-  /** Believes a record, and says durably when another device speaks for the friend, or another root. */
-  #believe(tx: Transaction, contact: Contact, view: IdentityView, device: Uint8Array): Contact {
-    const changed = believe(contact, view)
-    const known = contact.record && readIdentityRecord(contact.record).record.devices
-    const id = idToText(contact.id)
-    const { state, verified } = changed
-    if (contact.verified && !verified) tx.event('contact', { id, state, verified, keyChanged: true })
-    if (known && !known.some(({ signing }) => equal(signing, device))) {
-      tx.event('contact', { id, state, verified, newDevice: true })
-    }
-    return changed
-  }
 }
 
 const REASONS: Readonly<Record<Ailment, string>> = {
   lost: 'there is no session with them here',
   home: 'this home was copied, put back or changed',
   friend: 'they remember messages that this home never sent',
+  device: 'a device was revoked',
   unreadable: 'what they write does not open',
   silent: 'they write, and acknowledge nothing',
 }

@@ -18,6 +18,8 @@ import {
   keepRecord,
   type OwnKeys,
   rotatePrekeys,
+  rotateRoot,
+  stillKept,
 } from '../identity/device-keys.ts'
 import { createIdentityRecord, type IdentityView, nextSeq, readIdentityRecord } from '../identity/records.ts'
 import { createInception, idToText, inceptionId, rootKeyPair } from '../identity/root.ts'
@@ -112,6 +114,17 @@ export class Self {
     return this.#keys.device.identity
   }
 
+  /** The same of this device and of those before it, newest first: a handshake may have begun with any. */
+  get identitySecrets(): Uint8Array[] {
+    return [this.#keys.device.identity, ...(this.#keys.former ?? []).map(({ identity }) => identity)]
+  }
+
+  /** Identity secret of the own device, or former one, under a typed signing key; undefined when it is not kept any more. */
+  identitySecretOf(device: Uint8Array): Uint8Array | undefined {
+    if (equal(device, this.device)) return this.identitySecret
+    return this.#keys.former?.find(({ signing }) => equal(signing, device))?.identity
+  }
+
   /** The signed prekey record that others should use now. */
   get prekeyRecord(): Uint8Array {
     return this.#keys.prekeys.at(-1)!.record
@@ -163,15 +176,30 @@ export class Self {
       })
       records = keepRecord(records, { seq: record.head.seq, record: record.bytes }, now)
     }
-    if (prekeys === this.#keys.prekeys && record === this.#record) return false
-    const keys = { ...this.#keys, prekeys, records }
+    const isNews = prekeys !== this.#keys.prekeys || record !== this.#record
+    const former = this.#keys.former && stillKept(this.#keys.former, now)
+    if (!isNews && former?.length === this.#keys.former?.length) return false
     const tx = new Transaction()
+    this.#put(tx, { ...this.#keys, prekeys, records, ...(former && { former }) })
+    await journal.commit(tx)
+    return isNews
+  }
+
+  /**
+   * Reveals the next root key and draws a new device, in the transaction of the caller; nothing else may renew meanwhile.
+   * @param entropy what the words stand for, 32 bytes; not kept
+   * @param now protocol time in seconds
+   * @throws UsageError `WRONG_WORDS`, `TOO_MANY`
+   */
+  rotate(tx: Transaction, entropy: Uint8Array, random: Random, now: number): void {
+    this.#put(tx, rotateRoot(this.#keys, entropy, random, now))
+  }
+
+  #put(tx: Transaction, keys: OwnKeys): void {
     tx.put(TABLE.identity, NO_SCOPE, KEYS, encodeOwnKeys(keys))
     tx.afterCommit(() => {
       this.#keys = keys
-      this.#record = record
+      this.#record = readIdentityRecord(keys.records.at(-1)!.record)
     })
-    await journal.commit(tx)
-    return true
   }
 }

@@ -3,16 +3,18 @@
  * seed of the current root key, device keys, prekeys by seq, own identity records by seq (a request names the one it was made
  * for). Prekeys are replaced every 7 days and destroyed when 45 days old. The vault and the rows are the store's work.
  */
+import { equal } from '../crypto/bytes.ts'
 import { type Ed25519KeyPair, ed25519KeyPair } from '../crypto/ed25519.ts'
 import { KEM_SEED_BYTES, kemKeyPair } from '../crypto/kem.ts'
 import { typeKey } from '../crypto/key-type.ts'
 import { type X25519KeyPair, x25519KeyPair } from '../crypto/x25519.ts'
-import { StoreError } from '../errors.ts'
+import { StoreError, UsageError } from '../errors.ts'
 import * as limits from '../limits.ts'
 import type { Random } from '../ports.ts'
 import { type Device, seconds } from '../wire/records.ts'
-import { bytes, bytesBetween, decode, encode, type Infer, list, struct, uint } from '../wire/schema.ts'
-import { createPrekeyRecord, nextSeq } from './records.ts'
+import { bytes, bytesBetween, decode, encode, type Infer, list, optional, struct, uint } from '../wire/schema.ts'
+import { createIdentityRecord, createPrekeyRecord, nextSeq, readIdentityRecord } from './records.ts'
+import { createInception, createKeyEvent, inceptionId, rootKeyPair } from './root.ts'
 
 const DAY_SECONDS = 86_400
 const STORAGE_VERSION = 1
@@ -43,6 +45,17 @@ const prekeySet = struct({
 /** A prekey with its secrets and its published record. */
 export type PrekeySet = Infer<typeof prekeySet>
 
+const formerDevice = struct({
+  /** Typed signing key. */
+  signing: [1, bytes(33)],
+  /** Secret of its identity key, X25519. */
+  identity: [2, bytes(32)],
+  /** Protocol time in seconds: nobody can answer a leg that was made with it after this. */
+  until: [3, seconds],
+})
+/** A revoked device of this home, for the handshakes that were under way when its keys were replaced. */
+export type FormerDevice = Infer<typeof formerDevice>
+
 const ownRecord = struct({ seq: [1, seconds], record: [2, bytesBetween(1, limits.MAX_RECORD_BYTES)] })
 /** An own identity record, signed. */
 export type OwnRecord = Infer<typeof ownRecord>
@@ -55,6 +68,8 @@ const ownKeys = struct({
   prekeys: [4, list(prekeySet, MAX_PREKEYS)],
   /** Oldest first; the last one is current. */
   records: [5, list(ownRecord, limits.MAX_OWN_RECORDS)],
+  /** Newest first. */
+  former: [6, optional(list(formerDevice, limits.MAX_KEY_EVENTS))],
 })
 
 /** All that an identity keeps on this device. */
@@ -67,6 +82,7 @@ export interface OwnKeys {
   device: DeviceSecrets
   prekeys: readonly PrekeySet[]
   records: readonly OwnRecord[]
+  former?: readonly FormerDevice[]
 }
 
 /** Draws the keys of a new device: 64 random bytes. `now` is protocol time in seconds. */
@@ -141,6 +157,50 @@ export function findRecord(records: readonly OwnRecord[], seq: number): OwnRecor
   return records.find((entry) => entry.seq === seq)
 }
 
+/**
+ * The keys after the next root key was revealed (PROTOCOL 1): its seed, a new device, one new prekey, and a record that names
+ * them and revokes the devices before. What the old device was known by stays as long as somebody may answer a leg of its.
+ * @param now protocol time in seconds
+ * @throws UsageError `WRONG_WORDS` when the entropy is another identity's, `TOO_MANY` after the eighth rotation
+ */
+export function rotateRoot(keys: OwnKeys, entropy: Uint8Array, random: Random, now: number): OwnKeys {
+  const current = readIdentityRecord(keys.records.at(-1)!.record)
+  if (!equal(inceptionId(createInception(entropy)), current.id)) {
+    throw new UsageError('WRONG_WORDS', 'the words belong to another identity', {
+      hint: 'use the 24 words that `kith init` showed for this one',
+    })
+  }
+  const { inception, events, devices, revoked } = current.record
+  const device = createDevice(random, now)
+  const root = rootKeyPair(entropy, events.length + 1)
+  const record = createIdentityRecord({
+    root,
+    seq: nextSeq(now, current.head.seq),
+    previous: current.hash,
+    inception,
+    events: [...events, createKeyEvent(entropy, events)],
+    devices: [deviceEntry(device)],
+    revoked: [...revoked, ...devices.map(({ signing }) => signing)].slice(-limits.MAX_REVOKED_DEVICES),
+  })
+  const old: FormerDevice = {
+    signing: deviceEntry(keys.device).signing,
+    identity: keys.device.identity,
+    until: now + limits.ONE_TIME_KEY_DAYS * DAY_SECONDS,
+  }
+  return {
+    rootSeed: root.seed,
+    device,
+    prekeys: rotatePrekeys({ id: current.id, device }, [], now, random),
+    records: keepRecord(keys.records, { seq: record.head.seq, record: record.bytes }, now),
+    former: [old, ...stillKept(keys.former, now)].slice(0, limits.MAX_KEY_EVENTS),
+  }
+}
+
+/** The former devices whose keys are kept at `now`, protocol time in seconds. */
+export function stillKept(former: readonly FormerDevice[] = [], now: number): readonly FormerDevice[] {
+  return former.filter(({ until }) => until > now)
+}
+
 /** The form at rest: at most about 300 KiB. It is secret: the store encrypts it. */
 export function encodeOwnKeys(keys: OwnKeys): Uint8Array {
   return encode(ownKeys, {
@@ -149,6 +209,7 @@ export function encodeOwnKeys(keys: OwnKeys): Uint8Array {
     device: keys.device,
     prekeys: [...keys.prekeys],
     records: [...keys.records],
+    ...(keys.former && { former: [...keys.former] }),
   })
 }
 

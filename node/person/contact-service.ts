@@ -1,11 +1,11 @@
 /** What the API offers of people: who asks, who is a friend, whose safety number was compared. */
 import type { ContactState, ContactView, NodeService, RequestView } from '../api/service.ts'
-import type { Contact } from '../friendship/contact.ts'
+import { type Contact, isUnaccepted } from '../friendship/contact.ts'
 import { claimOf } from '../friendship/incoming-requests.ts'
 import { idToText } from '../identity/root.ts'
 import type { Parts } from './parts.ts'
 
-type ContactMethods = 'add' | 'requests' | 'accept' | 'decline' | 'block' | 'unfriend' | 'friends' | 'verify'
+type ContactMethods = 'add' | 'requests' | 'accept' | 'decline' | 'block' | 'unfriend' | 'friends' | 'verify' | 'trust'
 
 export class ContactService implements Pick<NodeService, ContactMethods> {
   readonly #parts: Pick<Parts, 'friendship' | 'delivery' | 'conversations'>
@@ -65,6 +65,8 @@ export class ContactService implements Pick<NodeService, ContactMethods> {
         state: contact.state,
         ...(contact.reason !== undefined && { reason: contact.reason }),
         verified: this.#isVerified(contact),
+        trust: this.#trustOf(contact),
+        ...(isUnaccepted(contact) && { keysChanged: true as const }),
         online: delivery.status.isOnline(contact.id),
         unread: conversations.unread(contact.id),
       }))
@@ -79,9 +81,21 @@ export class ContactService implements Pick<NodeService, ContactMethods> {
     return { safetyNumber, verified: this.#isVerified(compared) }
   }
 
+  async trust(who: string): Promise<{ id: string; state: ContactState; verified: boolean }> {
+    const { friendship } = this.#parts
+    const contact = await friendship.trust(friendship.resolve(who))
+    return { ...stateOf(contact), verified: this.#isVerified(contact) }
+  }
+
+  #trustOf(contact: Contact): ContactView['trust'] {
+    if (this.#isVerified(contact)) return 'verified'
+    return contact.keyChange?.wasVerified === true ? 'changed' : 'unverified'
+  }
+
   /** An older home may hold what was taken back since: while it is in doubt nobody is shown as verified. */
   #isVerified(contact: Contact): boolean {
-    return contact.verified && this.#parts.delivery.status.behind(contact.id) === undefined
+    const why = this.#parts.delivery.status.behind(contact.id)
+    return contact.verified && why !== 'home' && why !== 'friend'
   }
 }
 

@@ -54,6 +54,20 @@ export class KeyRenewal {
     if ((isFirst && this.#hasTime) || time.correction() !== before) this.#renew()
   }
 
+  /**
+   * Reveals the next root key, publishes what names it, and tells friends.
+   * @param entropy what the words stand for, 32 bytes
+   * @throws UsageError `WRONG_WORDS`, `TOO_MANY`
+   */
+  async rotate(entropy: Uint8Array): Promise<void> {
+    const { friendship } = this.#init.parts
+    const rotation = this.#renewing.then(async () => await friendship.rotate(entropy))
+    // who renews next begins with the keys that are there then
+    this.#renewing = rotation.catch(() => undefined)
+    await rotation
+    if (this.#init.isRunning()) this.#publish()
+  }
+
   #renew(): void {
     const { ports, parts, isRunning, onRound } = this.#init
     const { clock, random, logger } = ports

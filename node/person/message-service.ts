@@ -43,6 +43,7 @@ export class MessageService implements Pick<NodeService, 'send' | 'waitForState'
         hint: contact.state === 'outgoing' ? 'wait until they accept' : 'ask them first: `kith add INVITE`',
       })
     }
+    friendship.checkTrusted(contact)
     const messageId = await conversations.sendText(contact.id, text)
     return { messageId: toHex(messageId), state: delivery.status.stateOf(contact.id, messageId) ?? 'delivered' }
   }
@@ -111,14 +112,14 @@ export class MessageService implements Pick<NodeService, 'send' | 'waitForState'
 
   #entry(contact: Contact, message: HistoryMessage): HistoryEntry {
     const { self, conversations, delivery } = this.#parts
-    const { messageId, direction, text, sentAt, receivedAt, via, settled, reason, missing } = message
+    const { messageId, direction, text, notice, sentAt, receivedAt, via, settled, reason, missing } = message
     const state = settled ?? (direction === 'in' ? 'delivered' : delivery.status.stateOf(contact.id, messageId))
     return {
       messageId: toHex(messageId),
       conversation: toHex(conversations.conversationWith(contact.id)),
       from: direction === 'in' ? idToText(contact.id) : self.idText,
       direction,
-      type: text === undefined ? 'unsupported' : 'text',
+      type: notice === undefined ? (text === undefined ? 'unsupported' : 'text') : 'notice',
       text: text ?? '',
       sentAt,
       receivedAt,

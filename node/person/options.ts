@@ -1,6 +1,7 @@
 /** What a person's node is told when it is made, with what holds where nothing is said. */
 import type { Problem } from '../api/service.ts'
 import type { DirectMode } from '../delivery/direct-links.ts'
+import type { TrustMode } from '../friendship/key-changes.ts'
 
 export interface NodeOptions {
   /** Multiaddrs of the relays where this person reads mail, at most 4. */
@@ -15,6 +16,8 @@ export interface NodeOptions {
   problems?: () => Problem[]
   /** Whether friends write at this node itself, and this node at theirs. @default 'never' */
   direct?: DirectMode
+  /** What happens when a friend's keys change: nothing is sent until they are accepted, or it is only told. @default 'pin' */
+  trust?: TrustMode
   /** 32-byte Ed25519 seed of the transport key, which signs receipts; without it the node serves no mailbox. */
   signingSeed?: Uint8Array
 }
@@ -32,6 +35,7 @@ export function settingsOf(options: NodeOptions): Settings {
     isHomeChanged: false,
     problems: () => [],
     direct: 'never',
+    trust: 'pin',
     ...options,
   }
 }

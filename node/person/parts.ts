@@ -95,7 +95,7 @@ export class Parts {
     this.courier = new Courier({ ...ports, pool: this.pool, protocolTime: this.protocolTime })
     this.alarms = this.#makeAlarms()
     this.directory = this.#makeDirectory()
-    this.conversations = new Conversations({ store: ports.store, selfId: this.self.id })
+    this.conversations = new Conversations({ ...ports, selfId: this.self.id })
     this.delivery = this.#makeDelivery()
     this.friendship = this.#makeFriendship()
     this.gate = new GossipGate({
@@ -210,6 +210,8 @@ export class Parts {
       relays: () => ownRelays.current,
       direct,
       protocolTime: this.protocolTime,
+      trust: this.#settings.trust,
+      notice: (tx, friend, notice) => this.conversations.notice(tx, friend, notice),
       onUnknownHead: (friend) => this.alarms.raise('unknown-head', friend),
       greet: (friend) =>
         this.conversations.sendProfile(friend, {

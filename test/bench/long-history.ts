@@ -92,7 +92,7 @@ class Filler {
       random: systemRandom,
     })
     this.#bench.atEnd(() => store.close())
-    const conversations = new Conversations({ store, selfId: this.#self })
+    const conversations = new Conversations({ store, random: systemRandom, clock: systemClock, selfId: this.#self })
     const middleAt = Math.floor((this.#filled + size) / 2)
     let middle = ''
     while (this.#filled < size) {

@@ -14,6 +14,7 @@ import { sha256 } from '../../node/crypto/hash.ts'
 import { utf8 } from '../../node/crypto/bytes.ts'
 import { KithError } from '../../node/errors.ts'
 import { createSelf } from '../../node/friendship/self.ts'
+import { wordsOf } from '../../node/identity/phrase.ts'
 import { KithNode, type NodeOptions } from '../../node/node.ts'
 import type { Ports } from '../../node/ports.ts'
 import { KithRelay, type RelayOptions } from '../../node/relay.ts'
@@ -60,7 +61,10 @@ export function startPerson(
   hooks: Hooks<KithNode> = {},
 ): Promise<Person> {
   return world.start(name, async (ports) => {
-    const node = await openOrCreate(hooks.ports?.(ports) ?? ports, name, options)
+    const node = await openOrCreate(hooks.ports?.(ports) ?? ports, name, options, (entropy) => {
+      const known = phrases.get(world) ?? new Map<string, string>()
+      phrases.set(world, known.set(name, wordsOf(entropy).join(' ')))
+    })
     hooks.opened?.(node)
     await node.start()
     return node
@@ -97,14 +101,28 @@ async function areFriends(a: Person, b: Person): Promise<boolean> {
   return (await a.it.friends()).some(({ petname, state }) => petname === b.name && state === 'friend')
 }
 
-async function openOrCreate(ports: Ports, name: string, options: NodeOptions): Promise<KithNode> {
+const phrases = new WeakMap<World, Map<string, string>>()
+
+/** The 24 words that a person got at their first start. */
+export function phraseOf(world: World, person: Person): string {
+  return phrases.get(world)!.get(person.name)!
+}
+
+async function openOrCreate(
+  ports: Ports,
+  name: string,
+  options: NodeOptions,
+  onCreated: (entropy: Uint8Array) => void,
+): Promise<KithNode> {
   try {
     return await KithNode.open(ports, options)
   } catch (error) {
     if (!(error instanceof KithError) || error.code !== 'NO_IDENTITY') throw error
   }
   const { clock, random, store } = ports
-  const { tx } = createSelf({ entropy: random.bytes(32), name, random, now: Math.floor(clock.now() / 1000) })
+  const entropy = random.bytes(32)
+  onCreated(entropy)
+  const { tx } = createSelf({ entropy, name, random, now: Math.floor(clock.now() / 1000) })
   await store.write(tx.changes)
   return KithNode.open(ports, options)
 }

@@ -42,6 +42,7 @@ export class FakeNode implements NodeService {
   readonly asking: RequestView[] = []
   readonly problems: Problem[] = []
   trusted = 0
+  rotations = 0
   readonly messages: HistoryEntry[] = []
   readonly log: NodeEvent[] = []
   readonly links: InviteView[] = []
@@ -76,6 +77,7 @@ export class FakeNode implements NodeService {
       name: petname,
       state: 'friend',
       verified: false,
+      trust: changes.verified === true ? 'verified' : 'unverified',
       online: false,
       unread: 0,
       ...changes,
@@ -186,12 +188,29 @@ export class FakeNode implements NodeService {
     if (confirm?.number !== undefined && confirm.number !== SAFETY_NUMBER) {
       throw new UsageError('NOT_TRUSTED', 'the safety number differs')
     }
-    if (confirm !== undefined) contact.verified = true
+    if (confirm !== undefined) {
+      contact.verified = true
+      contact.trust = 'verified'
+      delete contact.keysChanged
+    }
     return { safetyNumber: SAFETY_NUMBER, verified: contact.verified }
+  }
+
+  async trust(who: string): Promise<{ id: string; state: ContactState; verified: boolean }> {
+    const contact = this.#contact(who)
+    delete contact.keysChanged
+    return contact
+  }
+
+  async rotateIdentity(words: string): Promise<{ id: string; rotations: number }> {
+    if (words !== WORDS) throw new UsageError('WRONG_WORDS', 'the words belong to another identity')
+    this.rotations += 1
+    return { id: ALICE, rotations: this.rotations }
   }
 
   async send(who: string, text: string): Promise<{ messageId: string; state: DeliveryState }> {
     const contact = this.#contact(who)
+    if (contact.keysChanged === true) throw new UsageError('KEY_CHANGED', 'the keys changed', { hint: 'accept them' })
     const { messageId } = this.#write({ from: ALICE, direction: 'out', text, state: this.sendState }, contact.id)
     return { messageId, state: this.sendState }
   }

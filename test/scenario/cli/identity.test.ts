@@ -263,3 +263,36 @@ describe('kith doctor', () => {
     expect([shell.runtime.repaired.length, shell.node.trusted]).to.deep.equal([1, 1])
   })
 })
+
+describe('kith identity rotate', () => {
+  const directory = temporaryDirectories()
+
+  it('takes the words from a file, from standard input, or asks for them', async () => {
+    const shell = await Shell.create(await directory())
+    expect(shell.node.rotations).to.equal(0)
+    const file = join(shell.directory, 'words')
+    await writeFile(file, `${WORDS}\n`)
+    const first = await shell.run(['identity', 'rotate', '--words-file', file, '--json'])
+    expect([first.status, first.json]).to.deep.equal([0, [{ v: 1, id: ALICE, rotations: 1 }]])
+    const piped = await shell.run('identity rotate --words-file -', { stdin: `${WORDS}\n` })
+    expect(piped.status).to.equal(0)
+    const asked = await shell.run('identity rotate', { columns: 80, answers: [WORDS] })
+    expect(asked.stdout).to.include(ALICE).and.to.include('Your ID stays').and.to.include('safety number')
+    expect(asked.stdout).to.not.include('word1')
+    expect(shell.node.rotations).to.equal(3)
+  })
+
+  it('needs them, and the right ones', async () => {
+    const shell = await Shell.create(await directory())
+    expect(shell.node.rotations).to.equal(0)
+    const none = await shell.run('identity rotate')
+    expect([none.status, none.stderr]).to.deep.equal([
+      2,
+      'kith: the 24 words are needed\nhint: give them with --words-file FILE, or --words-file - and standard input\n',
+    ])
+    expect((await shell.run('identity rotate --words-file -', { stdin: 'other words' })).status).to.equal(1)
+    expect((await shell.run('identity rotate --words-file -', { stdin: 'x'.repeat(1001) })).status).to.equal(2)
+    expect((await shell.run(['identity', 'rotate', '--words-file', join(shell.directory, 'no')])).status).to.equal(2)
+    expect(shell.node.rotations).to.equal(0)
+  })
+})

@@ -71,7 +71,17 @@ describe('kith among friends', () => {
   it('lists friends', async () => {
     shell.node.befriend('carol', { state: 'outgoing' })
     expect((await shell.run('friends --json')).json).to.deep.equal([
-      { v: 1, id: BOB, petname: 'bob', name: 'Robert', state: 'friend', verified: true, online: true, unread: 2 },
+      {
+        v: 1,
+        id: BOB,
+        petname: 'bob',
+        name: 'Robert',
+        state: 'friend',
+        verified: true,
+        trust: 'verified',
+        online: true,
+        unread: 2,
+      },
       {
         v: 1,
         id: 'kith1carol',
@@ -79,6 +89,7 @@ describe('kith among friends', () => {
         name: 'carol',
         state: 'outgoing',
         verified: false,
+        trust: 'unverified',
         online: false,
         unread: 0,
       },
@@ -87,6 +98,18 @@ describe('kith among friends', () => {
       'bob    “Robert”  friend    verified  online  2 new  kith1bob\n' +
         'carol            outgoing                           kith1carol\n',
     )
+  })
+
+  it('refuses to send to changed keys, until they are accepted', async () => {
+    Object.assign(shell.node.contacts[0]!, { verified: false, trust: 'changed', keysChanged: true })
+    expect((await shell.run('friends')).stdout).to.include('was verified, the number changed, keys changed')
+    const refused = await shell.run('send bob hello --json')
+    expect(refused.status).to.equal(4)
+    expect(refused.json[0]!.error).to.include({ code: 'KEY_CHANGED' })
+    expect(refused.stderr).to.include('hint: ')
+    const { status, stdout } = await shell.run('trust bob')
+    expect([status, stdout]).to.deep.equal([0, 'bob: their keys are accepted; nobody compared the safety number\n'])
+    expect((await shell.run('send bob hello')).status).to.equal(0)
   })
 
   it('compares safety numbers', async () => {

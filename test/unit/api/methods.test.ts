@@ -2,7 +2,7 @@
 import { expect } from 'chai'
 import { describeMethods, findMethod, METHODS, type CallContext } from '../../../node/api/methods.ts'
 import { MAX_HISTORY_PAGE_BYTES } from '../../../node/limits.ts'
-import { FakeNode } from '../../support/fake-node.ts'
+import { FakeNode, WORDS } from '../../support/fake-node.ts'
 
 function contextOf(service: FakeNode): CallContext {
   return { service, role: 'node', transient: false, subscribe: () => 1, unsubscribe: () => true }
@@ -18,6 +18,7 @@ const EXAMPLES: Record<keyof typeof METHODS, unknown> = {
   'rpc.discover': {},
   'node.status': {},
   'node.trust': {},
+  'identity.rotate': { words: WORDS },
   'relay.proofs': {},
   'relay.counters': {},
   'invite.create': { expiresInSeconds: 3600, uses: 2 },
@@ -26,6 +27,7 @@ const EXAMPLES: Record<keyof typeof METHODS, unknown> = {
   'friend.add': { target: 'kithinvite1x', petname: 'carol', note: 'hi' },
   'friend.list': {},
   'friend.verify': { who: 'bob', confirm: true },
+  'friend.trust': { who: 'bob' },
   'friend.block': { who: 'bob' },
   'friend.remove': { who: 'bob' },
   'request.list': {},

@@ -11,9 +11,11 @@ import {
   type OwnRecord,
   type PrekeySet,
   rotatePrekeys,
+  rotateRoot,
+  stillKept,
 } from '../../../node/identity/device-keys.ts'
 import { rootKeyPair } from '../../../node/identity/root.ts'
-import { prekeyBelongs, readPrekeyRecord } from '../../../node/identity/records.ts'
+import { compareHeads, prekeyBelongs, readIdentityRecord, readPrekeyRecord } from '../../../node/identity/records.ts'
 import { kemKeyPair } from '../../../node/crypto/kem.ts'
 import { untypeKey } from '../../../node/crypto/key-type.ts'
 import { x25519KeyPair } from '../../../node/crypto/x25519.ts'
@@ -81,6 +83,49 @@ describe('identity/device-keys', () => {
       for (let i = 0; i < 100; i++) list = keepRecord(list, record(NOW + i), NOW + i)
       expect(list).to.have.length(64)
       expect(list.at(-1)!.seq).to.equal(NOW + 99)
+    })
+  })
+
+  describe('the next root key', () => {
+    const keys: OwnKeys = {
+      rootSeed: rootKeyPair(alice.entropy, 0).seed,
+      device: alice.device,
+      prekeys: rotatePrekeys(alice, [], NOW, seededRandom(7)),
+      records: [{ seq: NOW, record: alice.record().bytes }],
+    }
+    const current = (of: OwnKeys) => readIdentityRecord(of.records.at(-1)!.record)
+
+    it('comes of the words, with a new device in place of the old one, and stands above every record before', () => {
+      let rotated = keys
+      for (let events = 1; events <= 8; events++) {
+        const before = rotated
+        // the clock may stand, or go back
+        rotated = rotateRoot(before, alice.entropy, seededRandom(events), NOW - events)
+        const view = current(rotated)
+        expect(view.id).to.deep.equal(alice.id)
+        expect(view.head.events).to.equal(events)
+        expect(compareHeads(view.head, { events: events - 1, seq: 2 ** 40, hash: new Uint8Array(32) })).to.be.above(0)
+        expect(rotated.rootSeed).to.deep.equal(rootKeyPair(alice.entropy, events).seed)
+        expect(view.record.devices).to.deep.equal([deviceEntry(rotated.device)])
+        expect(view.record.revoked).to.deep.include(deviceEntry(before.device).signing)
+        expect(rotated.prekeys).to.have.length(1)
+        expect(prekeyBelongs(view, readPrekeyRecord(rotated.prekeys[0]!.record))).to.equal(true)
+        expect(rotated.former![0]!.identity).to.deep.equal(before.device.identity)
+        expect(decodeOwnKeys(encodeOwnKeys(rotated))).to.deep.equal(rotated)
+      }
+      expect(codeOf(() => rotateRoot(rotated, alice.entropy, seededRandom(9), NOW))).to.equal('TOO_MANY')
+    })
+
+    it('comes of no other words, and no stolen seed gives it', () => {
+      const other = testPerson(2)
+      expect(codeOf(() => rotateRoot(keys, other.entropy, seededRandom(1), NOW))).to.equal('WRONG_WORDS')
+      expect(codeOf(() => rotateRoot(keys, keys.rootSeed, seededRandom(1), NOW))).to.equal('WRONG_WORDS')
+    })
+
+    it('leaves what the old device was known by for 60 days', () => {
+      const { former } = rotateRoot(keys, alice.entropy, seededRandom(1), NOW)
+      expect(stillKept(former, NOW + 60 * DAY - 1)).to.have.length(1)
+      expect(stillKept(former, NOW + 60 * DAY)).to.have.length(0)
     })
   })
 
