@@ -105,6 +105,11 @@ export interface Store {
   list(range: RowRange): Promise<Row[]>
   /** One batch: all or nothing, on the disk (synced) when the promise resolves. One event of the node is one batch. */
   write(changes: readonly RowChange[]): Promise<void>
+  /**
+   * Writes a row, and resolves when nothing that it held before is left in the files. Nobody else writes it meanwhile. A store
+   * that keeps nothing of what was overwritten has none.
+   */
+  shred?(key: RowKey, value: Uint8Array): Promise<void>
   /** 8 bytes that stand for `bytes` in a position: a MAC under a key of this store. */
   blind(bytes: Uint8Array): Uint8Array
 }

@@ -51,6 +51,8 @@ export interface DirectoryInit {
   handToServers?: (key: Uint8Array, value: Uint8Array) => Promise<number>
   /** Called once for each record that shows a theft or a lie. @default logged only */
   onAlarm?: (alarm: RecordAlarm) => void
+  /** Called when somebody stores a newer identity record of a contact here. @default nobody is told */
+  onNews?: (id: Uint8Array) => void
   /** How signatures are checked. @default the one Ed25519 rule */
   verify?: typeof verify
 }
@@ -161,7 +163,9 @@ class RecordDirectory implements Directory {
     const view = this.#check(key, value)
     // of strangers nothing is remembered that this node did not ask for: the store holds it
     if (!this.#memory.isPinned(key)) return
-    if (this.#memory.offer(key, view) === 'older' && this.#memory.isOwn(key)) throw stale()
+    const offer = this.#memory.offer(key, view)
+    if (offer === 'older' && this.#memory.isOwn(key)) throw stale()
+    if (offer === 'newer' && view.kind === 'identity') this.#init.onNews?.(view.id)
   }
 
   compare(key: Uint8Array, a: Uint8Array, b: Uint8Array): number {

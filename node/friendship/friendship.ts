@@ -346,6 +346,11 @@ export class Friendship {
     }
   }
 
+  /** The directory has a newer record of a contact. */
+  recordStored(id: Uint8Array): void {
+    this.#pins.recordStored(id)
+  }
+
   /** A head that is newer than our pin is looked up; one that we never signed is an alarm. */
   heads(friend: Uint8Array, mine: Head, yours: Head | undefined): void {
     this.#pins.heads(friend, mine, yours)

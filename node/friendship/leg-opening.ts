@@ -30,7 +30,7 @@ export function openedLeg1(
     return openLeg1({
       leg: readLeg(),
       now: Math.floor(protocolTime()),
-      findKeys: (device, prekeySeq, recordSeq) => self.findKeys(device, prekeySeq, recordSeq),
+      findKeys: (device, prekeySeq, recordSeq) => self.findKeys({ device, prekeySeq, recordSeq }, protocolTime()),
       readRecord,
     })
   } catch (error) {

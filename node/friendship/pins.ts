@@ -6,6 +6,8 @@ import { Transaction } from '../delivery/journal.ts'
 import { describe } from '../errors.ts'
 import { compareHeads } from '../identity/records.ts'
 import type { Head } from '../wire/records.ts'
+import type { Found } from '../directory/directory.ts'
+import type { Timer } from '../ports.ts'
 import { contactKey } from './contact.ts'
 import type { ContactBook } from './contact-book.ts'
 import type { FriendshipInit } from './contract.ts'
@@ -34,6 +36,9 @@ export class Pins {
   readonly #init: PinsInit
   /** When a newer record of a friend was last asked for. */
   readonly #followed = new Map<string, number>()
+  /** Contacts of whom the directory has a newer record, and when one was last taken from it. */
+  readonly #stored = new Map<string, Timer>()
+  readonly #taken = new Map<string, number>()
   #stopped = false
 
   constructor(init: PinsInit) {
@@ -42,6 +47,23 @@ export class Pins {
 
   stop(): void {
     this.#stopped = true
+    for (const timer of this.#stored.values()) timer.cancel()
+  }
+
+  /** The directory has a newer record of a contact: it is followed, at most so often, and the last one in any case. */
+  recordStored(id: Uint8Array): void {
+    const { clock, directory, logger } = this.#init
+    const key = contactKey(id)
+    if (this.#stored.has(key) || this.#stopped) return
+    const wait = Math.max(0, (this.#taken.get(key) ?? -FOLLOW_MS) + FOLLOW_MS - clock.now())
+    const take = (): void => {
+      this.#stored.delete(key)
+      this.#taken.set(key, clock.now())
+      this.#take(id, directory.known(id)).catch((error: unknown) =>
+        logger.warn('following a record failed', { problem: describe(error) }),
+      )
+    }
+    this.#stored.set(key, clock.after(wait, take))
   }
 
   /** A head that is newer than our pin is looked up; one that we never signed is an alarm. */
@@ -65,8 +87,11 @@ export class Pins {
   }
 
   async #look(id: Uint8Array): Promise<void> {
+    await this.#take(id, await this.#init.directory.lookup(id))
+  }
+
+  async #take(id: Uint8Array, found: Found | undefined): Promise<void> {
     const { book, directory, delivery, journal, onFollowed } = this.#init
-    const found = await directory.lookup(id)
     if (!found || this.#stopped) return
     await delivery.exclusively(id, async () => {
       const contact = book.get(id)

@@ -15,6 +15,7 @@ import {
   encodeOwnKeys,
   findPrekey,
   findRecord,
+  isPrekeyOver,
   keepRecord,
   type OwnKeys,
   rotatePrekeys,
@@ -130,6 +131,11 @@ export class Self {
     return this.#keys.prekeys.at(-1)!.record
   }
 
+  /** Name of that prekey, seconds. */
+  get prekeySeq(): number {
+    return this.#keys.prekeys.at(-1)!.seq
+  }
+
   /** Whether a head is one that this identity signed, as far as it remembers; older ones than it keeps are believed. */
   signed(head: Head): boolean {
     // every message brings a head: reading a record again checks its signature again
@@ -139,12 +145,18 @@ export class Self {
     return head.seq < this.#keys.records[0]!.seq
   }
 
-  /** Own keys that a leg 1 names; undefined once they are destroyed. */
-  findKeys(device: Uint8Array, prekeySeq: number, recordSeq: number): OwnPrekeys | undefined {
+  /**
+   * Own keys that a leg 1 names; undefined once they are destroyed, or old enough to be.
+   * @param now protocol time in seconds
+   */
+  findKeys(
+    { device, prekeySeq, recordSeq }: { device: Uint8Array; prekeySeq: number; recordSeq: number },
+    now: number,
+  ): OwnPrekeys | undefined {
     if (!equal(typeKey('ed25519', device), this.device)) return undefined
     const prekey = findPrekey(this.#keys.prekeys, prekeySeq)
     const record = findRecord(this.#keys.records, recordSeq)
-    if (!prekey || !record) return undefined
+    if (!prekey || !record || isPrekeyOver(prekey, now)) return undefined
     return {
       record: record.record,
       prekeyRecord: prekey.record,
@@ -176,13 +188,18 @@ export class Self {
       })
       records = keepRecord(records, { seq: record.head.seq, record: record.bytes }, now)
     }
-    const isNews = prekeys !== this.#keys.prekeys || record !== this.#record
     const former = this.#keys.former && stillKept(this.#keys.former, now)
-    if (!isNews && former?.length === this.#keys.former?.length) return false
+    const isSame = prekeys === this.#keys.prekeys && record === this.#record
+    if (isSame && former?.length === this.#keys.former?.length) return false
     const tx = new Transaction()
     this.#put(tx, { ...this.#keys, prekeys, records, ...(former && { former }) })
     await journal.commit(tx)
-    return isNews
+    return true
+  }
+
+  /** Resolves when the files hold nothing of the keys that were destroyed. The caller lets nothing renew meanwhile. */
+  async shred(store: Store): Promise<void> {
+    await store.shred?.({ table: TABLE.identity, scope: NO_SCOPE, position: KEYS }, encodeOwnKeys(this.#keys))
   }
 
   /**

@@ -117,7 +117,7 @@ export function rotatePrekeys(
   now: number,
   random: Random,
 ): readonly PrekeySet[] {
-  const alive = prekeys.filter((set) => now - set.created < limits.PREKEY_DESTROYED_DAYS * DAY_SECONDS)
+  const alive = prekeys.filter((set) => !isPrekeyOver(set, now))
   const newest = alive.at(-1)
   if (newest && now - newest.created < limits.PREKEY_ROTATION_DAYS * DAY_SECONDS) {
     return alive.length === prekeys.length ? prekeys : alive
@@ -134,6 +134,11 @@ export function rotatePrekeys(
     kem: kemKeyPair(kemSeed).public,
   })
   return [...alive, { seq, created: now, secret, kemSeed, record }].slice(-MAX_PREKEYS)
+}
+
+/** Whether a prekey is old enough to be destroyed, at `now`, protocol time in seconds. */
+export function isPrekeyOver({ created }: PrekeySet, now: number): boolean {
+  return now - created >= limits.PREKEY_DESTROYED_DAYS * DAY_SECONDS
 }
 
 /** The prekey that a request names; undefined when it is unknown or destroyed. */

@@ -8,7 +8,7 @@ import type { Ports, Timer } from '../ports.ts'
 import type { Parts } from './parts.ts'
 
 export interface KeyRenewalInit {
-  ports: Pick<Ports, 'clock' | 'random' | 'logger'>
+  ports: Pick<Ports, 'clock' | 'random' | 'store' | 'logger'>
   parts: Pick<Parts, 'self' | 'journal' | 'time' | 'directory' | 'friendship'>
   /** How many relays may tell the time. */
   relays: number
@@ -27,6 +27,7 @@ export class KeyRenewal {
   readonly #init: KeyRenewalInit
   #timer: Timer | undefined
   #renewing: Promise<void> = Promise.resolve()
+  #isShredded = false
   /** Whether relays have told the time. */
   #hasTime = false
 
@@ -61,7 +62,10 @@ export class KeyRenewal {
    */
   async rotate(entropy: Uint8Array): Promise<void> {
     const { friendship } = this.#init.parts
-    const rotation = this.#renewing.then(async () => await friendship.rotate(entropy))
+    const rotation = this.#renewing.then(async () => {
+      await friendship.rotate(entropy)
+      await this.#shred()
+    })
     // who renews next begins with the keys that are there then
     this.#renewing = rotation.catch(() => undefined)
     await rotation
@@ -71,21 +75,36 @@ export class KeyRenewal {
   #renew(): void {
     const { ports, parts, isRunning, onRound } = this.#init
     const { clock, random, logger } = ports
-    const { self, journal, time, friendship } = parts
+    const { self, journal, time, directory, friendship } = parts
     if (!isRunning()) return
     this.#timer?.cancel()
     this.#timer = clock.after(RENEW_MS, () => {
       this.#renew()
+      // a record of this identity that was signed elsewhere is an alarm, which nobody else may tell of
+      void directory.lookup(self.id)
       onRound()
     })
     friendship.sweep().catch((error: unknown) => logger.warn('sweeping failed', { problem: describe(error) }))
     // one after the other: each begins with the keys that the one before left
     this.#renewing = this.#renewing
-      .then(async () => await self.renew(journal, random, Math.floor(time.now())))
-      .then((changed) => {
+      .then(async () => {
+        const changed = await self.renew(journal, random, Math.floor(time.now()))
         if (changed) this.#publish()
+        // a run that ended between the two steps left it to this one
+        if (changed || !this.#isShredded) await this.#shred()
       })
       .catch((error: unknown) => logger.warn('renewing keys failed', { problem: describe(error) }))
+  }
+
+  /** Takes the keys that were destroyed out of the files, too. */
+  async #shred(): Promise<void> {
+    const { ports, parts } = this.#init
+    try {
+      await parts.self.shred(ports.store)
+      this.#isShredded = true
+    } catch (error) {
+      ports.logger.warn('old keys are still in the files', { problem: describe(error) })
+    }
   }
 
   #publish(): void {

@@ -170,6 +170,7 @@ export class Parts {
         handToServers: (key, value) => handToServers(pool, ownRelays.current, { key, value }),
       }),
       onAlarm: (alarm) => this.alarms.record(alarm),
+      onNews: (id) => this.friendship.recordStored(id),
     })
   }
 

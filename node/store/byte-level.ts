@@ -21,6 +21,8 @@ export interface ByteLevel {
   iterator(range: ByteRange): { all(): Promise<[Uint8Array, Uint8Array][]> }
   /** @throws StoreError `STORE_GONE` when what is written no longer lies where it was opened */
   checkPlace?(): Promise<void>
+  /** Merges the files that hold keys of a range, `end` excluded: what was overwritten there is left out. */
+  compactRange?(start: Uint8Array, end: Uint8Array): Promise<void>
   /** Deletes everything. */
   clear(): Promise<void>
   close(): Promise<void>

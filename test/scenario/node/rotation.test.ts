@@ -4,11 +4,19 @@
  */
 import { expect } from 'chai'
 import { toHex } from '../../../node/crypto/bytes.ts'
+import { ed25519KeyPair } from '../../../node/crypto/ed25519.ts'
+import { kemKeyPair } from '../../../node/crypto/kem.ts'
+import { x25519KeyPair } from '../../../node/crypto/x25519.ts'
 import { loadChannel, sendingLane } from '../../../node/delivery/channel.ts'
+import { createMailboxClient, type MailboxClient } from '../../../node/delivery/mailbox-client.ts'
 import { loadContacts } from '../../../node/friendship/contact.ts'
-import { readIdentityRecord } from '../../../node/identity/records.ts'
-import { HOUR, MINUTE } from '../../simulation/engine.ts'
+import { createDevice, decodeOwnKeys, deviceEntry, type OwnKeys } from '../../../node/identity/device-keys.ts'
+import { identityRecordKey, prekeyRecordKey } from '../../../node/identity/record-keys.ts'
+import { createIdentityRecord, createPrekeyRecord, readIdentityRecord } from '../../../node/identity/records.ts'
+import { TABLE } from '../../../node/ports.ts'
+import { HOUR, MINUTE, SECOND } from '../../simulation/engine.ts'
 import { type Person, phraseOf, textsOf } from '../../simulation/people.ts'
+import type { SimPorts } from '../../simulation/world.ts'
 import {
   codeOf,
   createVillage,
@@ -17,17 +25,34 @@ import {
   historyOf,
   idOf,
   sayOnce,
+  startStranger,
   untilRest,
   type Village,
 } from './village.ts'
 
-export async function rotate(village: Village, person: Person): Promise<void> {
+async function rotate(village: Village, person: Person): Promise<void> {
   const words = phraseOf(village.world, person)
   await person.do((it) => it.rotateIdentity(words))
 }
 
 const viewOf = async (person: Person, friend: Person) =>
   (await person.do((it) => it.friends())).find(({ petname }) => petname === friend.name)!
+
+/** Everything that an identity keeps. */
+async function keysOf(village: Village, person: Person): Promise<OwnKeys> {
+  const row = { table: TABLE.identity, scope: new Uint8Array(0), position: Buffer.from('keys') }
+  return decodeOwnKeys((await diskOf(village, person).get(row))!)
+}
+
+async function atRelay<T>(village: Village, ports: SimPorts, use: (client: MailboxClient) => Promise<T>): Promise<T> {
+  const link = await ports.network.connect(village.addresses[0]!)
+  const client = createMailboxClient({ ...ports, link })
+  try {
+    return await use(client)
+  } finally {
+    client.close()
+  }
+}
 
 /** The record of a friend that a person believes. */
 async function believedBy(village: Village, person: Person, friend: Person) {
@@ -42,14 +67,120 @@ async function laneOf(village: Village, person: Person, friend: Person): Promise
 
 /** Lets time go by until a person believes a record of so many key events. */
 async function untilFollowed(village: Village, person: Person, friend: Person, events = 1): Promise<void> {
-  await village.world.eventually(
-    async () => (await believedBy(village, person, friend)).head.events === events,
-    2 * HOUR,
-  )
+  for (let passed = 0; passed < 2 * HOUR; passed += 30 * SECOND) {
+    if ((await believedBy(village, person, friend)).head.events === events) return
+    await village.world.pass(30 * SECOND)
+  }
+  throw new Error(`${person.name} does not follow`)
 }
 
 describe('a root key that is replaced', function () {
   this.timeout(60_000)
+
+  it('T49 overrules a thief of root key and device who published the highest possible records, everywhere', async () => {
+    const village = await createVillage(901)
+    const { world, alice, bob } = village
+    await sayOnce(village, alice, bob, 'hello')
+    await untilRest(village)
+    const { stranger: thief } = await startStranger(village, 'mallory')
+    const stolen = await keysOf(village, alice)
+    const key = identityRecordKey(await idOf(alice))
+
+    /** Signs what a thief of everything but the words can sign, as high as anybody takes it, and leaves it wherever records lie. */
+    const publish = async (): Promise<Uint8Array> =>
+      await thief.do(async (ports) => {
+        const seq = Math.floor(ports.clock.now() / 1000) + 3600
+        const own = createDevice(ports.random, seq - 3600)
+        const { inception } = readIdentityRecord(stolen.records.at(-1)!.record).record
+        const { bytes: record } = createIdentityRecord({
+          root: ed25519KeyPair(stolen.rootSeed),
+          seq,
+          inception,
+          devices: [deviceEntry(own)],
+          revoked: [deviceEntry(stolen.device).signing],
+        })
+        await ports.network.putRecord(key, record)
+        const { bytes: prekey } = createPrekeyRecord({
+          id: readIdentityRecord(record).id,
+          device: ed25519KeyPair(stolen.device.signing),
+          seq,
+          prekey: x25519KeyPair(ports.random.bytes(32)).public,
+          kem: kemKeyPair(ports.random.bytes(64)).public,
+        })
+        await ports.network.putRecord(prekeyRecordKey(deviceEntry(stolen.device).signing), prekey)
+        await atRelay(village, ports, (client) => client.putRecord({ key, record }))
+        return record
+      })
+    const kept = (): Promise<Uint8Array> =>
+      thief.do((ports) =>
+        atRelay(village, ports, async (client) => {
+          const answer = await client.getRecord(key)
+          if (answer.status !== 'ok') throw new Error(`the relay says ${answer.status}`)
+          return answer.record
+        }),
+      )
+
+    const theirs = await publish()
+    expect(await kept()).to.deep.equal(theirs)
+    await world.eventually(async () => (await bob.it.friends())[0]!.keysChanged === true, HOUR)
+    expect(await codeOf(bob.do((it) => it.send('alice', 'a secret')))).to.equal('KEY_CHANGED')
+    const alarms = (await eventsOf(alice)).filter(({ event }) => event === 'alarm')
+    expect(alarms.map(({ detail }) => detail['kind'])).to.include('not-ours')
+
+    await rotate(village, alice)
+    await untilFollowed(village, bob, alice)
+    const { bytes: owners } = readIdentityRecord((await keysOf(village, alice)).records.at(-1)!.record)
+    expect((await believedBy(village, bob, alice)).bytes).to.deep.equal(owners)
+    // again, as high as it is possible then, wherever records lie
+    await world.pass(2 * HOUR)
+    await publish()
+    await world.pass(HOUR)
+    expect(await kept()).to.deep.equal(owners)
+    expect((await believedBy(village, bob, alice)).bytes).to.deep.equal(owners)
+    world.crash('mallory')
+    const { stranger: reader } = await startStranger(village, 'reader')
+    expect(await reader.do((ports) => ports.network.getRecord(key))).to.deep.equal([owners])
+
+    await bob.do((it) => it.trust('alice'))
+    await sayOnce(village, bob, alice, 'I know it was not you')
+    await sayOnce(village, alice, bob, 'good to be back')
+    await untilRest(village, 2 * HOUR)
+    expect(await alice.do(() => textsOf(alice, bob))).to.include('I know it was not you')
+    expect(await bob.do(() => textsOf(bob, alice))).to.include('good to be back')
+  })
+
+  it('takes one durable step, the friends’ sessions and what is told of it included', async () => {
+    const village = await createVillage(902)
+    await untilRest(village)
+    const { written } = village.villagers.get('alice')!
+    const before = written.length
+    await rotate(village, village.alice)
+    const steps = written.slice(before).filter((rows) => rows.some(({ key }) => key.table === TABLE.identity))
+    const tables = steps[0]!.map(({ key }) => key.table)
+    expect(tables).to.include.members([TABLE.identity, TABLE.session, TABLE.history, TABLE.event])
+    expect(await codeOf(village.alice.do((it) => it.rotateIdentity('no words')))).to.equal('BAD_WORDS')
+    const other = phraseOf(village.world, village.bob)
+    expect(await codeOf(village.alice.do((it) => it.rotateIdentity(other)))).to.equal('WRONG_WORDS')
+    expect(readIdentityRecord((await keysOf(village, village.alice)).records.at(-1)!.record).head.events).to.equal(1)
+  })
+
+  it('is told, and stops nothing, where a friend’s node is told to notify', async () => {
+    const village = await createVillage(903, { node: { trust: 'notify' } })
+    const { world, alice, bob } = village
+    const sent = [await sayOnce(village, alice, bob, 'hello')]
+    await untilRest(village)
+    await world.pass(2 * MINUTE)
+    await rotate(village, alice)
+    // the node ends in the middle of it, and goes on
+    world.crash('alice')
+    await world.restart('alice')
+    await untilFollowed(village, bob, alice)
+    sent.push(await sayOnce(village, bob, alice, 'so it is you'), await sayOnce(village, alice, bob, 'yes'))
+    await untilRest(village, 2 * HOUR)
+    expect(await viewOf(bob, alice)).to.include({ verified: false, keysChanged: true })
+    const texts = (await historyOf(alice, bob)).filter(({ type }) => type === 'text')
+    expect(texts.map(({ text }) => text)).to.have.members(sent.map(({ text }) => text))
+  })
 
   it('is followed by friends, who are told, and write again once they accepted it', async () => {
     const village = await createVillage(900)
