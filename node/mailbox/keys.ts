@@ -94,33 +94,23 @@ export interface FriendMailbox {
 }
 
 // two key pairs cost ten times what opening a copy does; they live as long as the array that holds the secret
-const MAX_KNOWN_SERVERS = 16
-const friendMailboxes = new WeakMap<Uint8Array, Map<string, FriendMailbox>>()
+const MAX_KNOWN = 16
+const knownMailboxes = new WeakMap<Uint8Array, Map<string, FriendMailbox>>()
 
 /**
  * The mailbox of a direction's 32-byte secret at the server with these peer ID bytes. Reply mailboxes of a request are
  * made the same way. The array of the secret must not change afterwards.
  */
 export function friendMailbox(secret: Uint8Array, serverPeerId: Uint8Array): FriendMailbox {
-  if (secret.length !== 32) throw new RangeError(`expected a mailbox secret of 32 bytes, got ${secret.length}`)
-  const known = friendMailboxes.get(secret) ?? new Map<string, FriendMailbox>()
-  const server = toHex(serverPeerId)
-  const mailbox = known.get(server) ?? deriveFriendMailbox(secret, serverPeerId)
-  friendMailboxes.set(secret, known.set(server, mailbox))
-  if (known.size > MAX_KNOWN_SERVERS) known.delete(known.keys().next().value!)
-  return mailbox
-}
-
-function deriveFriendMailbox(secret: Uint8Array, serverPeerId: Uint8Array): FriendMailbox {
-  return deriveMailbox(KIND.friend, secret, concat(L('mailboxKeys'), new Uint8Array(1), serverPeerId))
+  return mailboxOf(KIND.friend, secret, concat(L('mailboxKeys'), new Uint8Array(1), serverPeerId))
 }
 
 /**
  * The reach mailbox of a direction's 32-byte secret at the server with these peer ID bytes, in one quarter: for the legs
- * of a rekey alone.
+ * of a rekey alone. The array of the secret must not change afterwards.
  */
 export function reachMailbox(secret: Uint8Array, serverPeerId: Uint8Array, quarter: number): FriendMailbox {
-  return deriveMailbox(KIND.reach, secret, concat(L('reachKeys'), u32(quarter), serverPeerId))
+  return mailboxOf(KIND.reach, secret, concat(L('reachKeys'), u32(quarter), serverPeerId))
 }
 
 /** Number of the quarter of a year (91 days) that a moment (seconds) lies in: reach mailboxes are written in this one. */
@@ -132,6 +122,16 @@ export function reachQuarter(now: number): number {
 export function quartersRead(now: number): number[] {
   const quarter = reachQuarter(now)
   return now - quarter * QUARTER_SECONDS < (MAX_ENVELOPE_DAYS + 1) * DAY_SECONDS ? [quarter, quarter - 1] : [quarter]
+}
+
+function mailboxOf(kind: Kind, secret: Uint8Array, info: Uint8Array): FriendMailbox {
+  if (secret.length !== 32) throw new RangeError(`expected a mailbox secret of 32 bytes, got ${secret.length}`)
+  const known = knownMailboxes.get(secret) ?? new Map<string, FriendMailbox>()
+  const name = toHex(info)
+  const mailbox = known.get(name) ?? deriveMailbox(kind, secret, info)
+  knownMailboxes.set(secret, known.set(name, mailbox))
+  if (known.size > MAX_KNOWN) known.delete(known.keys().next().value!)
+  return mailbox
 }
 
 function deriveMailbox(kind: Kind, secret: Uint8Array, info: Uint8Array): FriendMailbox {
