@@ -14,7 +14,9 @@ import { COPY_STATE, STATUS, VERB } from '../../../node/wire/commands.ts'
 import { ENVELOPE_HEADER_BYTES } from '../../../node/wire/envelope.ts'
 import { HEADER_BYTES } from '../../../node/wire/header.ts'
 import { LEG1_INNER_BYTES } from '../../../node/wire/legs.ts'
-import { PAYLOAD_TYPE } from '../../../node/wire/payload.ts'
+import { MAX_INVITE_BYTES } from '../../../node/wire/invite.ts'
+import { MAX_PAYLOAD_BYTES, PAYLOAD_TYPE } from '../../../node/wire/payload.ts'
+import { TEXT_KEYS, VECTORS_VERSION } from '../../vectors/makers/vector-file.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
 const document = read('docs/PROTOCOL.md')
@@ -112,6 +114,38 @@ describe('the protocol document', () => {
       limits.RENDEZVOUS_BYTES,
     ]
     expect(ends).to.deep.equal(expected)
+  })
+
+  it('says how large an encoded map may be', () => {
+    const rows = tableOf('encoded map', 'bytes at most').rows.map(([, bytes]) => Number(bytes))
+    expect(rows.filter((bytes) => !Number.isNaN(bytes))).to.deep.equal([
+      128,
+      256,
+      limits.MAX_RECORD_BYTES,
+      MAX_INVITE_BYTES,
+      MAX_PAYLOAD_BYTES,
+      limits.MAX_FRAME_BYTES,
+    ])
+  })
+
+  it('names statuses that exist in the order of checks', () => {
+    const { rows } = tableOf('verb', 'checks behind the form, with the status that each gives')
+    const named = rows.flatMap(([, checks]) => [...checks!.matchAll(/`([a-z]+)`/g)].map(([, name]) => name!))
+    expect(named).to.have.length.above(40)
+    const known = [...Object.keys(STATUS), ...Object.keys(COPY_STATE), 'until', 'expires']
+    expect(named.filter((name) => !known.includes(name))).to.deep.equal([])
+    const shown = rows.flatMap(([verb]) => verb!.split(', ').map((name) => (name === 'ACK' ? 'ACKNOWLEDGE' : name)))
+    const served = Object.keys(VERB).filter((name) => name !== 'forward' && name !== 'publish')
+    expect(shown.toSorted()).to.deep.equal(served.map((name) => name.toUpperCase()).toSorted())
+  })
+
+  it('lists the vectors, their version and how they are written', () => {
+    const stated = [...document.matchAll(/^Vectors version: (\d+)$/gm)].map(([, version]) => Number(version))
+    expect(stated).to.deep.equal([VECTORS_VERSION])
+    const files = tableOf('file', 'holds').rows.map(([file]) => plain(file))
+    expect(files.toSorted()).to.deep.equal(readdirSync(join(ROOT, 'test/vectors/kith')).toSorted())
+    const sentence = /but for text under the keys ([^.]*),\s+and a number/.exec(document)![1]!
+    expect([...sentence.matchAll(/`(\w+)`/g)].map(([, key]) => key)).to.deep.equal([...TEXT_KEYS])
   })
 
   it('names no test that does not exist', () => {

@@ -102,8 +102,8 @@ export function flipped(bytes: Uint8Array, at: number, bit = 0): Uint8Array {
 }
 
 /** Keys under which a string is text. Under every other key it is bytes in hexadecimal. */
-const TEXT_KEYS: ReadonlySet<string> = new Set(
-  'name reason error about shows map text side call status admission relays addresses note contact'.split(' '),
+export const TEXT_KEYS: ReadonlySet<string> = new Set(
+  'name reason error about shows map text side status admission relays addresses note contact'.split(' '),
 )
 
 function checkTexts(key: string, value: unknown): void {
