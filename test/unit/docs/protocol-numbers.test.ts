@@ -194,6 +194,7 @@ const NUMBERS: [says: RegExp, is: () => number[]][] = [
     /new at each full (\w+) minutes of the server's clock; .* so each lives (\d+) minutes/,
     () => [limits.CHALLENGE_RENEW_SECONDS / 60, limits.CHALLENGE_ACCEPT_SECONDS / 60],
   ],
+  [/more than (\d+) on the stream `full`/, () => [limits.MAX_SUBSCRIBE_ADDRESSES]],
   [/Ours pays up to (\d+) bits/, () => [limits.MAX_PAID_BITS]],
   [/the answer's `time` is at least `stored` \+ (\d+)/, () => [one('delivery', 'STORED_WITHIN_SECONDS')]],
   [
@@ -235,6 +236,9 @@ const NUMBERS: [says: RegExp, is: () => number[]][] = [
   [/`leg1Identity`, padded to (\d+) bytes, sealed/, () => [legs.C1_PLAINTEXT_BYTES]],
   [/`leg1Request`, padded to (\d+) bytes, sealed/, () => [legs.C2_PLAINTEXT_BYTES]],
   [/`leg2Accept`, padded to (\d+) bytes, sealed/, () => [legs.C3_PLAINTEXT_BYTES]],
+  [/\| (\d+) bytes, version (\d+), kind 0x11/, () => [legs.LEG1_INNER_BYTES, limits.PROTOCOL_VERSION]],
+  [/\| (\d+) bytes, version (\d+), kind 0x12/, () => [limits.LEG_BYTES, limits.PROTOCOL_VERSION]],
+  [/a leg 2 in a reply mailbox (\d+) days/, () => [limits.MAX_ENVELOPE_DAYS]],
   [/time is over, min\(`created` \+ (\d+) days/, () => [limits.LEG1_DAYS]],
   [
     /one-time keys of up to (\w+) earlier ones are kept for (\d+) days/,
