@@ -23,6 +23,7 @@ interface RunOptions {
   network?: string
   profile?: string
   direct?: string
+  trust?: string
   logLevel?: string
   config?: string
 }
@@ -38,6 +39,11 @@ export function addRunCommands(program: Command, runner: Runner): void {
     .option('--relay <address>', 'a relay that keeps mail for you (repeatable)', collect)
     .addOption(new Option('--profile <profile>', 'how much is given away for speed').choices(PROFILES))
     .addOption(new Option('--direct <when>', 'when friends are told your addresses').choices(DIRECT))
+    .addOption(
+      new Option('--trust <mode>', 'when keys of a friend change: send nothing until you accept, or say so').choices(
+        TRUST,
+      ),
+    )
     .action(runner.action((context: Context, options: RunOptions) => run(context, 'node', options)))
   const relay = program.command('relay').description('run a relay, which keeps mail for people and needs no identity')
   addNetworkOptions(relay).action(
@@ -47,6 +53,7 @@ export function addRunCommands(program: Command, runner: Runner): void {
 
 const PROFILES = ['privacy', 'normal', 'light']
 const DIRECT = ['lan', 'always', 'never']
+const TRUST = ['pin', 'notify']
 
 function addNetworkOptions(command: Command): Command {
   return command
