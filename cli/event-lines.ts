@@ -96,7 +96,8 @@ export class EventTeller {
 
   async #alarm(detail: EventView['detail']): Promise<string> {
     const who = await this.#name(String(detail.id ?? ''))
-    if (detail.kind === 'not-ours') return `ALARM: a record of your own identity was signed elsewhere`
+    if (detail.kind === 'not-ours')
+      return `ALARM: a record of your own identity was signed elsewhere; \`kith identity rotate\` overrules it`
     if (detail.kind === 'unknown-head') return `ALARM: ${who} saw a record of your identity that was not signed here`
     if (detail.kind === 'session')
       return `ALARM: keys of ${who} contradict those of before: a home, theirs or this one, was copied or put back`

@@ -153,7 +153,7 @@ async function verify(context: Context, who: string, options: { confirm?: boolea
     }
     const number = options.number === undefined ? undefined : digits(options.number)
     if (number === undefined) await askEqual(context, shown)
-    const confirmed = await confirm(session, who, number)
+    const confirmed = await confirm(session, who, number ?? shown.safetyNumber)
     if (out.json) return out.object(confirmed)
     return out.lines([`${sanitiseLine(who)}: ${out.style('green', 'verified')}`])
   })
@@ -170,8 +170,8 @@ async function trust(context: Context, who: string): Promise<void> {
   return out.lines([`${sanitiseLine(who)}: their keys are accepted${compared}`])
 }
 
-function confirm({ api }: NodeSession, who: string, number: string | undefined): Promise<Verified> {
-  return api.call('friend.verify', { who, confirm: true, ...given('number', number) })
+function confirm({ api }: NodeSession, who: string, number: string): Promise<Verified> {
+  return api.call('friend.verify', { who, confirm: true, number })
 }
 
 type Verified = MethodResult<'friend.verify'>

@@ -4,22 +4,20 @@
  * asking, being asked and consent on its way have files of their own.
  */
 import { equal, utf8 } from '../crypto/bytes.ts'
-import { Transaction } from '../delivery/journal.ts'
+import type { Transaction } from '../delivery/journal.ts'
 import { UsageError } from '../errors.ts'
 import { checkInviteExpiry, decodeInvite } from '../identity/invite.ts'
-import { readIdentityRecord } from '../identity/records.ts'
 import { idFromText, idToText } from '../identity/root.ts'
-import { safetyNumber } from '../identity/safety-number.ts'
 import * as limits from '../limits.ts'
 import type { ProfileBody } from '../wire/payload.ts'
 import type { Head } from '../wire/records.ts'
-import { type Contact, contactKey, isFriend, isUnaccepted, newContact, withAcceptedKeys } from './contact.ts'
+import { type Contact, contactKey, isFriend, newContact } from './contact.ts'
 import { ContactBook } from './contact-book.ts'
 import { type FriendshipInit, replyName } from './contract.ts'
 import { Healing } from './healing.ts'
 import { IncomingRequests } from './incoming-requests.ts'
 import { Invites } from './invites.ts'
-import { isHeld } from './key-changes.ts'
+import { KeyTrust } from './key-trust.ts'
 import { OutgoingRequests } from './outgoing-requests.ts'
 import { Pins } from './pins.ts'
 import { Replies } from './replies.ts'
@@ -33,6 +31,7 @@ export class Friendship {
   readonly #incoming: IncomingRequests
   readonly #healing: Healing
   readonly invites: Invites
+  readonly keys: KeyTrust
 
   constructor(init: FriendshipInit) {
     this.#init = init
@@ -46,6 +45,7 @@ export class Friendship {
     const greet = (friend: Uint8Array): Promise<void> => this.#greet(friend)
     this.#outgoing = new OutgoingRequests({ ...init, book, pins: this.#pins, become, greet })
     this.#healing = new Healing({ ...init, book, pins: this.#pins, greet })
+    this.keys = new KeyTrust({ ...init, book, outgoing: this.#outgoing, healing: this.#healing })
   }
 
   /** Reads all contacts and goes on with what was under way. Delivery starts with the IDs in the answer. */
@@ -61,7 +61,7 @@ export class Friendship {
   async start(): Promise<void> {
     for (const contact of this.all()) this.#replies.dispatch(contact)
     this.#outgoing.start()
-    if (this.#init.trust === 'notify') for (const { id } of this.all().filter(isFriend)) await this.#goOn(id)
+    await this.keys.start()
     // ended between the answer and the greeting: the friend waits for our first message to be sure of us
     for (const { id } of this.all()) if (this.#init.delivery.status.isSilent(id)) await this.#greet(id)
     await this.sweep()
@@ -132,24 +132,6 @@ export class Friendship {
 
   headsFor(friend: Uint8Array): { mine: Head; yours: Head | undefined } {
     return { mine: this.#init.self.head, yours: this.get(friend)?.pin }
-  }
-
-  /** 60 digits that are the same on both sides. @throws UsageError `WRONG_STATE` before the other's record is known */
-  safetyNumber(contact: Contact): string {
-    if (!contact.record) {
-      throw new UsageError('WRONG_STATE', 'there is no safety number before the other answered')
-    }
-    const theirs = readIdentityRecord(contact.record)
-    const { self } = this.#init
-    return safetyNumber({ root: self.root, id: self.id }, { root: theirs.root, id: theirs.id })
-  }
-
-  /** @throws UsageError `KEY_CHANGED` when the person has to accept this friend's keys before anything is sent */
-  checkTrusted(contact: Contact): void {
-    if (!isHeld(this.#init, contact)) return
-    throw new UsageError('KEY_CHANGED', `the keys of ${contact.petname} changed: nothing was sent`, {
-      hint: 'compare: `kith verify WHO`, then `kith verify WHO --confirm`; or accept them as they are: `kith trust WHO`',
-    })
   }
 
   // ---- what the person does ----
@@ -237,78 +219,6 @@ export class Friendship {
       this.#replies.recall(current.id)
       this.#healing.forget(current.id)
       return changed
-    })
-  }
-
-  /** Marks the safety number as compared. @throws UsageError `NOT_TRUSTED` when `number` is another one */
-  async verify(contact: Contact, number: string | undefined): Promise<Contact> {
-    if (number !== undefined && number.replaceAll(/\D/g, '') !== this.safetyNumber(contact)) {
-      throw new UsageError('NOT_TRUSTED', 'the safety numbers differ', {
-        hint: 'do not trust this contact: ask them, by another way, to read out their number again',
-      })
-    }
-    const { delivery } = this.#init
-    return await delivery.exclusively(contact.id, async () => {
-      const current = this.get(contact.id) ?? newContact(contact.id)
-      if (current.state !== 'friend' && current.state !== 'accepted') {
-        throw new UsageError('WRONG_STATE', 'only friends can be verified')
-      }
-      return await this.#book.save({ ...current, verified: true, keyChange: undefined }, (tx) => {
-        delivery.release(tx, current.id)
-        tx.event('contact', { id: idToText(current.id), state: current.state, verified: true })
-      })
-    })
-  }
-
-  /** Accepts the keys that a friend has now, without a comparison. @throws UsageError `WRONG_STATE` */
-  async trust(contact: Contact): Promise<Contact> {
-    const { delivery } = this.#init
-    return await delivery.exclusively(contact.id, async () => {
-      const current = this.get(contact.id) ?? newContact(contact.id)
-      if (!isFriend(current)) throw new UsageError('WRONG_STATE', 'only friends can be trusted')
-      if (!isUnaccepted(current)) return current
-      return await this.#book.save(withAcceptedKeys(current), (tx) => {
-        delivery.release(tx, current.id)
-        tx.event('contact', {
-          id: idToText(current.id),
-          state: current.state,
-          verified: current.verified,
-          accepted: true,
-        })
-      })
-    })
-  }
-
-  /**
-   * Reveals the next root key of this identity, with a new device, in one durable step; new sessions with every friend follow.
-   * Nothing else may renew the own keys meanwhile.
-   * @param entropy what the words stand for, 32 bytes; not kept
-   * @throws UsageError `WRONG_WORDS`, `TOO_MANY`
-   */
-  async rotate(entropy: Uint8Array): Promise<void> {
-    const { delivery, self, journal, random, protocolTime, notice } = this.#init
-    const ids = this.all().map(({ id }) => id)
-    // whoever becomes a contact while the queues are waited for has seen neither record
-    await delivery.exclusivelyAll(ids, async () => {
-      const tx = new Transaction()
-      self.rotate(tx, entropy, random, Math.floor(protocolTime()))
-      for (const contact of this.all()) {
-        this.#outgoing.askAnew(tx, contact)
-        if (!isFriend(contact)) continue
-        delivery.retire(tx, contact.id)
-        notice(tx, contact.id, 'own')
-      }
-      tx.event('identity', { id: self.idText, state: 'rotated' })
-      await journal.commit(tx)
-    })
-    for (const { id } of this.all().filter(isFriend)) this.#healing.look(id)
-  }
-
-  async #goOn(id: Uint8Array): Promise<void> {
-    await this.#init.delivery.exclusively(id, async () => {
-      const tx = new Transaction()
-      this.#init.delivery.release(tx, id)
-      await this.#init.journal.commit(tx)
     })
   }
 

@@ -18,6 +18,10 @@ export type TrustMode = 'pin' | 'notify'
 export const KEY_NOTICES = ['root', 'device', 'revoked', 'own'] as const
 export type KeyNotice = (typeof KEY_NOTICES)[number]
 
+/** For people. */
+export const ACCEPT_HINT =
+  'compare: `kith verify WHO`, then `kith verify WHO --confirm`; or accept them as they are: `kith trust WHO`'
+
 export interface KeyChangesInit {
   delivery: Pick<Delivery, 'retire' | 'hold'>
   trust: TrustMode

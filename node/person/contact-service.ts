@@ -76,14 +76,14 @@ export class ContactService implements Pick<NodeService, ContactMethods> {
   async verify(who: string, confirm?: { number?: string }): Promise<{ safetyNumber: string; verified: boolean }> {
     const { friendship } = this.#parts
     const contact = friendship.resolve(who)
-    const safetyNumber = friendship.safetyNumber(contact)
-    const compared = confirm ? await friendship.verify(contact, confirm.number) : contact
+    const safetyNumber = friendship.keys.safetyNumber(contact)
+    const compared = confirm ? await friendship.keys.verify(contact, confirm.number) : contact
     return { safetyNumber, verified: this.#isVerified(compared) }
   }
 
   async trust(who: string): Promise<{ id: string; state: ContactState; verified: boolean }> {
     const { friendship } = this.#parts
-    const contact = await friendship.trust(friendship.resolve(who))
+    const contact = await friendship.keys.accept(friendship.resolve(who))
     return { ...stateOf(contact), verified: this.#isVerified(contact) }
   }
 

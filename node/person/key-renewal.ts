@@ -63,7 +63,7 @@ export class KeyRenewal {
   async rotate(entropy: Uint8Array): Promise<void> {
     const { friendship } = this.#init.parts
     const rotation = this.#renewing.then(async () => {
-      await friendship.rotate(entropy)
+      await friendship.keys.rotate(entropy)
       await this.#shred()
     })
     // who renews next begins with the keys that are there then

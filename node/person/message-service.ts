@@ -43,7 +43,7 @@ export class MessageService implements Pick<NodeService, 'send' | 'waitForState'
         hint: contact.state === 'outgoing' ? 'wait until they accept' : 'ask them first: `kith add INVITE`',
       })
     }
-    friendship.checkTrusted(contact)
+    friendship.keys.checkAccepted(contact)
     const messageId = await conversations.sendText(contact.id, text)
     return { messageId: toHex(messageId), state: delivery.status.stateOf(contact.id, messageId) ?? 'delivered' }
   }

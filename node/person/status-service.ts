@@ -3,6 +3,7 @@ import type { NodeService, NodeStatus, Problem, RelayCounters, RelayProof, Relay
 import { toHex } from '../crypto/bytes.ts'
 import { UsageError } from '../errors.ts'
 import { isFriend } from '../friendship/contact.ts'
+import { ACCEPT_HINT } from '../friendship/key-changes.ts'
 import type { Ports } from '../ports.ts'
 import { peerIdText } from '../wire/peer-id.ts'
 import type { Parts } from './parts.ts'
@@ -87,7 +88,13 @@ export class StatusService implements Pick<NodeService, 'status' | 'trustHome' |
         message: `${contact.petname} remembers messages that this home never sent: it is a copy or an older one`,
         hint: 'a new session is made with them as soon as both are there; leave the node running, and never use the older home again',
       }))
-    const others = [...this.#init.problems(), ...this.#caughtRelays(), ...older, ...this.#brokenSessions()]
+    const others = [
+      ...this.#init.problems(),
+      ...this.#caughtRelays(),
+      ...older,
+      ...this.#changedKeys(),
+      ...this.#brokenSessions(),
+    ]
     if (!behind.some(({ why }) => why === 'home')) return others
     const changed = {
       code: 'HOME_CHANGED',
@@ -95,6 +102,16 @@ export class StatusService implements Pick<NodeService, 'status' | 'trustHome' |
       hint: 'if it was only moved, and no other copy is used: `kith doctor --only-copy`; else new sessions are made with all friends in a few minutes',
     }
     return [changed, ...others]
+  }
+
+  #changedKeys(): Problem[] {
+    const { friendship } = this.#init.parts
+    const held = friendship.all().filter((contact) => isFriend(contact) && friendship.keys.isHeld(contact))
+    return held.map(({ petname }) => ({
+      code: 'KEYS_CHANGED',
+      message: `the keys of ${petname} changed: nothing is sent to them`,
+      hint: ACCEPT_HINT,
+    }))
   }
 
   #brokenSessions(): Problem[] {

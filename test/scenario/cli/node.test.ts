@@ -234,7 +234,7 @@ describe('kith up, relay, watch', () => {
     expect(lines).to.deep.equal([
       'message 4dd10653: custody',
       'message 4dd10653: failed (ended)',
-      'ALARM: a record of your own identity was signed elsewhere',
+      'ALARM: a record of your own identity was signed elsewhere; `kith identity rotate` overrules it',
       'ALARM: bob saw a record of your identity that was not signed here',
       'ALARM: keys of bob contradict those of before: a home, theirs or this one, was copied or put back',
       'ALARM: two records of bob contradict each other; compare the safety number',

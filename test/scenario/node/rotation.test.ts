@@ -124,6 +124,7 @@ describe('a root key that is replaced', function () {
     expect(await kept()).to.deep.equal(theirs)
     await world.eventually(async () => (await bob.it.friends())[0]!.keysChanged === true, HOUR)
     expect(await codeOf(bob.do((it) => it.send('alice', 'a secret')))).to.equal('KEY_CHANGED')
+    expect((await bob.do((it) => it.status())).problems.map(({ code }) => code)).to.deep.equal(['KEYS_CHANGED'])
     const alarms = (await eventsOf(alice)).filter(({ event }) => event === 'alarm')
     expect(alarms.map(({ detail }) => detail['kind'])).to.include('not-ours')
 
