@@ -165,6 +165,43 @@ describe('a root key that is replaced', function () {
     expect(readIdentityRecord((await keysOf(village, village.alice)).records.at(-1)!.record).head.events).to.equal(1)
   })
 
+  for (const who of ['alice', 'bob'] as const) {
+    it(`loses no request that waits: ${who === 'alice' ? 'the one who was asked' : 'the one who asks'} rotates`, async () => {
+      const village = await createVillage(904, { friends: false })
+      const { world, alice, bob } = village
+      const { invite } = await alice.do((it) => it.createInvite({ lifetimeSeconds: 86_400, uses: 1 }))
+      await bob.do((it) => it.add({ target: invite, petname: 'alice' }))
+      await world.eventually(async () => (await alice.it.requests()).length === 1, HOUR)
+      if (who === 'alice') {
+        await rotate(village, alice)
+        await alice.do((it) => it.accept('bob', 'bob'))
+      } else {
+        // the answer to what was asked with the old keys comes to the new ones
+        world.crash('bob')
+        await alice.do((it) => it.accept('bob', 'bob'))
+        await world.pass(MINUTE)
+        world.net.partition('bob', 'relay1')
+        await world.restart('bob')
+        await rotate(village, bob)
+        world.net.heal()
+      }
+      const states = async (): Promise<string[]> =>
+        [...(await alice.it.friends()), ...(await bob.it.friends())].map(({ state }) => state)
+      await world.eventually(async () => (await states()).join() === 'friend,friend', 2 * HOUR)
+      // who asked was answered by other keys than those that they had seen, or asked with others
+      await world.pass(2 * HOUR)
+      for (const [one, other] of [
+        [alice, bob],
+        [bob, alice],
+      ] as const) {
+        await one.do((it) => it.trust(other.name))
+      }
+      const sent = [await sayOnce(village, alice, bob, 'hello'), await sayOnce(village, bob, alice, 'hi')]
+      await untilRest(village, 2 * HOUR)
+      for (const { text } of sent) expect((await historyOf(alice, bob)).map((entry) => entry.text)).to.include(text)
+    })
+  }
+
   it('is told, and stops nothing, where a friend’s node is told to notify', async () => {
     const village = await createVillage(903, { node: { trust: 'notify' } })
     const { world, alice, bob } = village
