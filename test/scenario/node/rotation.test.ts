@@ -15,7 +15,7 @@ import { identityRecordKey, prekeyRecordKey } from '../../../node/identity/recor
 import { createIdentityRecord, createPrekeyRecord, readIdentityRecord } from '../../../node/identity/records.ts'
 import { TABLE } from '../../../node/ports.ts'
 import { HOUR, MINUTE, SECOND } from '../../simulation/engine.ts'
-import { type Person, phraseOf, textsOf } from '../../simulation/people.ts'
+import { type Person, phraseOf, startPerson, textsOf } from '../../simulation/people.ts'
 import type { SimPorts } from '../../simulation/world.ts'
 import {
   codeOf,
@@ -148,6 +148,34 @@ describe('a root key that is replaced', function () {
     await untilRest(village, 2 * HOUR)
     expect(await alice.do(() => textsOf(alice, bob))).to.include('I know it was not you')
     expect(await bob.do(() => textsOf(bob, alice))).to.include('good to be back')
+  })
+
+  it('T49 shuts out a thief who runs the whole stolen home', async () => {
+    const village = await createVillage(905, { node: { trust: 'notify' } })
+    const { world, alice, bob, addresses } = village
+    await sayOnce(village, alice, bob, 'hello')
+    await untilRest(village)
+    const stolen = world.disk('alice').image()
+    await rotate(village, alice)
+    await untilFollowed(village, bob, alice)
+    await sayOnce(village, bob, alice, 'so it is you')
+    await sayOnce(village, alice, bob, 'yes')
+    await untilRest(village, 2 * HOUR)
+
+    world.disk('mallory').restore(stolen)
+    const mallory = await startPerson(world, 'mallory', { relays: addresses })
+    await mallory.do((it) => it.send('bob', 'lend me some money'))
+    // long enough for the stolen home to try new sessions too
+    await world.pass(3 * HOUR)
+    await sayOnce(village, bob, alice, 'and now a secret')
+    await world.pass(HOUR)
+    expect(await bob.do(() => textsOf(bob, alice)))
+      .to.include('yes')
+      .and.to.not.include('lend me some money')
+    expect(
+      await mallory.do(async (it) => (await it.history({ who: 'bob', limit: 99 })).map(({ text }) => text)),
+    ).to.not.include('and now a secret')
+    expect((await historyOf(bob, alice)).at(-1)).to.include({ text: 'and now a secret', state: 'delivered' })
   })
 
   it('takes one durable step, the friends’ sessions and what is told of it included', async () => {
