@@ -74,6 +74,15 @@ for (const pair of PAIRS) {
 }
 
 describe('seal', () => {
+  it('and sealOnce take a key of another length for a bug', () => {
+    for (const length of [0, 16, 31, 33]) {
+      const key = new Uint8Array(length)
+      const expected = `expected a key of 32 bytes, got ${length}`
+      expect(() => sealOnce(key, MESSAGE, AD)).to.throw(RangeError, expected)
+      expect(() => seal(key, NONCE, MESSAGE, AD)).to.throw(RangeError, expected)
+    }
+  })
+
   it('needs a nonce of 24 bytes', () => {
     for (const length of [0, 12, 23, 25]) {
       expect(() => seal(KEY, new Uint8Array(length), MESSAGE, AD), String(length)).to.throw()

@@ -65,4 +65,17 @@ describe('x25519', () => {
     const { public: theirs } = x25519KeyPair(SECRET)
     for (const length of [0, 31, 33]) expect(() => x25519(new Uint8Array(length), theirs)).to.throw(RangeError)
   })
+
+  it('leaves the depth of stack traces as it was, also when it refuses a point', () => {
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 7
+    try {
+      const { secret, public: theirs } = x25519KeyPair(new Uint8Array(32).fill(0x21))
+      x25519(secret, theirs)
+      refused(() => x25519(secret, fromHex(LOW_ORDER[2]!)))
+      expect(Error.stackTraceLimit).to.equal(7)
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit
+    }
+  })
 })

@@ -4,7 +4,7 @@ import { concat, equal, toHex, utf8 } from '../../../node/crypto/bytes.ts'
 import { sha256 } from '../../../node/crypto/hash.ts'
 import { L } from '../../../node/crypto/labels.ts'
 import { ForgedError, KithError } from '../../../node/errors.ts'
-import { MAX_PAYLOAD_BYTES, pad, payload, payloadMessageId, unpad } from '../../../node/wire/payload.ts'
+import { MAX_PAYLOAD_BYTES, pad, payload, payloadMessageId, readPayload, unpad } from '../../../node/wire/payload.ts'
 import { decode, encode } from '../../../node/wire/schema.ts'
 
 const PLAIN = encode(payload, {
@@ -72,5 +72,19 @@ describe('message ID', () => {
       expect(toHex(payloadMessageId(changed))).not.to.equal(toHex(id))
     }
     expect(toHex(payloadMessageId(concat(PLAIN, Uint8Array.of(0))))).not.to.equal(toHex(id))
+  })
+})
+
+describe('reading a payload', () => {
+  it('gives what was written, and nothing for another version or for what is no payload', () => {
+    const value = decode(payload, PLAIN, MAX_PAYLOAD_BYTES)
+    expect(readPayload(PLAIN)).to.deep.equal(value)
+    for (const version of [0, 2, 255]) expect(readPayload(encode(payload, { ...value, version }))).to.equal(undefined)
+    for (let length = 0; length < PLAIN.length; length++) {
+      expect(readPayload(PLAIN.subarray(0, length)), `${length} bytes`).to.equal(undefined)
+    }
+    const full = { ...value, body: new Uint8Array(MAX_PAYLOAD_BYTES - PLAIN.length) }
+    expect(readPayload(encode(payload, full))).to.deep.equal(full)
+    expect(readPayload(encode(payload, { ...full, body: new Uint8Array(MAX_PAYLOAD_BYTES) }))).to.equal(undefined)
   })
 })
