@@ -16,6 +16,15 @@ import { seededRandom } from '../../support/identity-fixtures.ts'
 const random = seededRandom(1)
 const eid = random.bytes(32)
 
+/** A subject for which `nonce` pays more bits than the others do. */
+function subjectOf(nonce: Uint8Array, ...others: Uint8Array[]): { subject: Uint8Array; bits: number } {
+  for (;;) {
+    const subject = random.bytes(64)
+    const [bits, ...less] = [nonce, ...others].map((tried) => leadingZeroBits(sha256(concat(subject, tried))))
+    if (less.every((other) => other < bits!)) return { subject, bits: bits! }
+  }
+}
+
 describe('mailbox/postage', () => {
   it('costs one bit more for each doubling', () => {
     expect([4096, 16384, 65536].map(postageBits)).to.deep.equal([10, 12, 14])
@@ -53,6 +62,35 @@ describe('mailbox/postage', () => {
     }
     expect(found).to.deep.equal(whole)
     expect(steps).to.be.greaterThan(1)
+  })
+
+  it('tries its start first, counts upwards with carry, makes so many tries, and hands out copies', () => {
+    const start = Uint8Array.of(1, 2, 3, 4, 5, 6, 0xff, 0xfe)
+    const third = Uint8Array.of(1, 2, 3, 4, 5, 7, 0x00, 0x00)
+    const { subject, bits } = subjectOf(third, start, start.with(7, 0xff))
+    expect(mintClaimPostage(subject, bits, start).step(2)).to.equal(undefined)
+    expect(mintClaimPostage(subject, bits, start).step(3)).to.deep.equal(third)
+    const free = mintClaimPostage(subject, 0, start)
+    const first = free.step(1)!
+    expect(first).to.deep.equal(start)
+    first[0] = 99
+    expect(free.step(1), 'what was handed out moves no search').to.deep.equal(start)
+  })
+
+  it('goes on at zero after the last nonce', () => {
+    const [last, zero] = [new Uint8Array(8).fill(0xff), new Uint8Array(8)]
+    const { subject, bits } = subjectOf(zero, last, zero.with(0, 0xff))
+    expect(mintClaimPostage(subject, bits, last).step(2)).to.deep.equal(zero)
+  })
+
+  it('pays with exactly the bits that are asked, and with a nonce of 8 bytes alone', () => {
+    const nonce = random.bytes(8)
+    const bits = leadingZeroBits(sha256(concat(eid, nonce)))
+    expect([bits, bits + 1].map((asked) => checkClaimPostage(eid, nonce, asked))).to.deep.equal([true, false])
+    // the bytes that are hashed are the same, cut in another place
+    const paid = mintEnvelopePostage(eid, 4096, random.bytes(8)).step(100_000)!
+    expect(checkEnvelopePostage(eid.subarray(1), concat(paid, eid.subarray(0, 1)), 4096)).to.equal(false)
+    expect(checkEnvelopePostage(eid, paid, 4096)).to.equal(true)
   })
 
   it('yields between the steps', async () => {
