@@ -36,7 +36,7 @@ describe('symmetric chain', () => {
     fc.assert(
       fc.property(gaps, fc.nat(50), (all, count) => {
         const before = { key: KEY.slice(), count }
-        let chain = { key: KEY, count }
+        let chain: { key: Uint8Array; count: number } = { key: KEY, count }
         const kept: { count: number; key: Uint8Array }[] = []
         for (const isKept of messagesOf(all)) {
           const taken = takeKey(chain)
