@@ -25,7 +25,7 @@ const FOLDERS: Record<string, string[]> = {
   'node/crypto': ['test/unit/crypto/*.test.ts', 'test/vectors/*.test.ts'],
   'node/session': ['test/unit/session/*.test.ts', 'test/vectors/session/*.test.ts', 'test/property/session/*.test.ts'],
 }
-const DOCUMENT_TESTS = 'test/unit/docs/protocol-*.test.ts'
+const DOCUMENT_TESTS = ['test/unit/docs/protocol-*.test.ts', 'test/vectors/kith.test.ts']
 
 /** What a copy of the program needs to run these tests. */
 const COPIED = ['node/**', 'test/**', 'docs/**', 'package.json']
@@ -71,7 +71,8 @@ async function mutate(folder: string, settings: Settings): Promise<Tally> {
   const name = folder.replace('/', '-')
   const report = join(OUT, `${name}.json`)
   const config = join(OUT, `${name}.config.json`)
-  const tests = [...patterns, DOCUMENT_TESTS].flatMap((pattern) => globSync(pattern, { cwd: ROOT }).toSorted())
+  const found = [...patterns, ...DOCUMENT_TESTS].flatMap((pattern) => globSync(pattern, { cwd: ROOT }).toSorted())
+  const tests = [...new Set(found)]
   await writeFile(config, JSON.stringify(strykerOptions(folder, tests, report, settings), null, 2))
   const child = spawn(process.execPath, [stryker(), 'run', config], {
     cwd: ROOT,
