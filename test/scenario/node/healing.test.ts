@@ -3,7 +3,7 @@
  * arrives once.
  */
 import { expect } from 'chai'
-import { concat, toHex } from '../../../node/crypto/bytes.ts'
+import { concat, toHex, u64 } from '../../../node/crypto/bytes.ts'
 import { ed25519KeyPair } from '../../../node/crypto/ed25519.ts'
 import { loadChannel, sendingLane } from '../../../node/delivery/channel.ts'
 import { createMailboxClient } from '../../../node/delivery/mailbox-client.ts'
@@ -12,8 +12,11 @@ import { createDevice, decodeOwnKeys, deviceEntry, type OwnKeys } from '../../..
 import { createIdentityRecord, readIdentityRecord } from '../../../node/identity/records.ts'
 import { encodeMailboxes } from '../../../node/mailbox/generations.ts'
 import { friendMailbox, KIND, reachMailbox, reachQuarter, sealCopy } from '../../../node/mailbox/keys.ts'
+import { MAX_FRAME_BYTES } from '../../../node/limits.ts'
 import { createLeg1 } from '../../../node/session/leg1.ts'
 import { ENVELOPE_KIND, envelopePrefix } from '../../../node/wire/envelope.ts'
+import * as wire from '../../../node/wire/commands.ts'
+import { decode, encode } from '../../../node/wire/schema.ts'
 import { TABLE } from '../../../node/ports.ts'
 import { DAY, HOUR, MINUTE, SECOND } from '../../simulation/engine.ts'
 import { type Person, say, textsOf } from '../../simulation/people.ts'
@@ -30,6 +33,7 @@ import {
   settle,
   startStranger,
   type Stranger,
+  tapFrames,
   untilRest,
   type Village,
 } from './village.ts'
@@ -109,6 +113,52 @@ async function putGarbage(village: Village, stranger: Stranger, secret: Uint8Arr
     client.close()
     return taken
   })
+}
+
+/** A relay that hands out, at each pull, what it is given besides: of a friend who has it put as fast as it is taken. */
+function brimming() {
+  let storeId: Uint8Array | undefined
+  let [given, left] = [0, 0]
+  let makeCopy: (n: number) => { address: Uint8Array; copy: Uint8Array } = () => expect.fail('nothing to hand out')
+  let server: Uint8Array | undefined
+  const tapped = tapFrames(
+    () => undefined,
+    (verb, answer) => {
+      const { status, body } = decode(wire.answer, answer, MAX_FRAME_BYTES)
+      if (verb === wire.VERB.hello && status === wire.STATUS.ok) {
+        storeId = decode(wire.helloAnswer, body, MAX_FRAME_BYTES).storeId
+      }
+      return answer
+    },
+    (verb) => {
+      if (verb !== wire.VERB.pull || left === 0) return undefined
+      const count = Math.min(left, 50)
+      left -= count
+      const items = Array.from({ length: count }, () => ({ ...makeCopy(given++), position: 1_000_000 + given }))
+      const body = encode(wire.readAnswer, { storeId: storeId!, items, more: 0 })
+      return encode(wire.answer, { status: wire.STATUS.ok, body })
+    },
+  )
+  const hooks: typeof tapped = {
+    ports: (ports) => {
+      server = ports.network.peerId
+      return tapped.ports!(ports)
+    },
+  }
+  return {
+    hooks,
+    server: () => server!,
+    given: () => given,
+    pour: (count: number, make: typeof makeCopy): void => {
+      left += count
+      makeCopy = make
+    },
+  }
+}
+
+/** A number as so many bytes. */
+function u128(n: number, length = 16): Uint8Array {
+  return concat(new Uint8Array(length - 8), u64(n))
 }
 
 const nowOf = ({ world }: Village): number => Math.floor(world.now / 1000)
@@ -335,6 +385,34 @@ describe('healing', function () {
     sent.push(await sayOnce(village, alice, bob, 'still here'), await sayOnce(village, bob, alice, 'me too'))
     // the last rubbish goes with the next session, and receipts that found no room with the day
     await passDays(village, 2)
+    await untilRest(village, HOUR)
+    await expectWholeTalk(village, sent)
+  })
+
+  it('T27 ten thousand envelopes of rubbish start one rekey an hour at most, restarts or not, and mail flows on', async function () {
+    this.timeout(120_000)
+    const relay = brimming()
+    const village = await createVillage(868, { relayHooks: relay.hooks, node: { profile: 'light' } })
+    const { world, alice, bob } = village
+    const sent = [await sayOnce(village, alice, bob, 'hello'), await sayOnce(village, bob, alice, 'hi')]
+    await untilRest(village)
+    for (let portion = 0; portion < 10; portion++) {
+      const { writing } = (await lanesOf(village, bob, alice)).mailboxes
+      const { address, copyKey } = friendMailbox(writing!.secret, relay.server())
+      const until = Math.ceil(nowOf(village) / 86_400) + 30
+      relay.pour(1000, (n) => {
+        const envelope = concat(envelopePrefix(ENVELOPE_KIND.pairwise, u128(n), until), new Uint8Array(4096 - 20))
+        return { address, copy: sealCopy(copyKey, u128(n, 24), envelope) }
+      })
+      if (portion % 3 === 1) await world.restart('alice')
+      sent.push(await sayOnce(village, bob, alice, `portion ${portion}`))
+      await world.pass(40 * MINUTE)
+    }
+    expect(relay.given()).to.equal(10_000)
+    const begun = (await eventsOf(alice)).filter(({ detail }) => detail['state'] === 'started').map(({ at }) => at)
+    expect(begun).to.have.length.within(2, 3)
+    for (const [i, at] of begun.slice(1).entries()) expect(at - begun[i]!).to.be.above(HOUR * 2 ** i - SECOND)
+    sent.push(await sayOnce(village, alice, bob, 'still here'))
     await untilRest(village, HOUR)
     await expectWholeTalk(village, sent)
   })
