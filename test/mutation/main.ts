@@ -103,7 +103,7 @@ function strykerOptions(folder: string, tests: string[], report: string, setting
     tsconfigFile: 'none.json',
     concurrency: settings.workers,
     timeoutMS: TIMEOUT_MS,
-    reporters: ['json', 'progress-append-only'],
+    reporters: ['json', 'progress-append-only', 'kith-survivors'],
     jsonReporter: { fileName: report },
     warnings: { unknownOptions: false, slow: false },
     allowConsoleColors: false,

@@ -1,9 +1,10 @@
 /**
  * What Stryker asks of this project: a runner of the tests, which switches mutants on in a process that has loaded all of
- * it (Stryker's own runner does not know mocha 12); a draw of a sample; and what is no program text to be changed. Loaded
- * by Stryker's child processes. The few shapes of its interface that are used stand here.
+ * it (Stryker's own runner does not know mocha 12); a draw of a sample; survivors as they are found; and what is no
+ * program text to be changed. Loaded by Stryker's child processes. The few shapes of its interface that are used stand here.
  */
 import { createHash } from 'node:crypto'
+import { relative } from 'node:path'
 import * as fc from 'fast-check'
 import Mocha from 'mocha'
 
@@ -152,6 +153,14 @@ class SampleChecker {
   }
 }
 
+interface TestedMutant {
+  status: string
+  fileName: string
+  location: { start: { line: number; column: number } }
+  mutatorName: string
+  replacement?: string
+}
+
 /** As much of a node of Babel's tree as is looked at. */
 interface SyntaxNode {
   type: string
@@ -212,7 +221,17 @@ function made<T>(Plugin: new (options: PluginOptions) => T) {
   return Object.assign((options: PluginOptions) => new Plugin(options), { inject: ['options'] as const })
 }
 
+/** Tells of survivors at once: a run takes long, and one that was ended has told something. */
+const survivors = {
+  onMutantTested({ status, fileName, location, mutatorName, replacement }: TestedMutant): void {
+    if (status !== 'Survived' && status !== 'NoCoverage') return
+    const place = `${relative(process.cwd(), fileName)}:${location.start.line}:${location.start.column}`
+    process.stdout.write(`not noticed: ${place} ${mutatorName} => ${replacement?.replaceAll(/\s+/g, ' ')}\n`)
+  },
+}
+
 export const strykerPlugins = [
+  { kind: 'Reporter', name: 'kith-survivors', value: survivors },
   { kind: 'TestRunner', name: 'kith-mocha', factory: made(MochaRunner) },
   { kind: 'Checker', name: 'kith-sample', factory: made(SampleChecker) },
   { kind: 'Ignore', name: 'kith-error-texts', value: errorTexts },
