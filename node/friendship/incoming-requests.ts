@@ -73,7 +73,7 @@ export class IncomingRequests {
     const contact = book.get(incoming.id) ?? newContact(incoming.id)
     const tx = new Transaction()
     markReplay(tx, replay, protocolTime())
-    if (contact.state !== 'blocked' && this.#hasRoom(own, contact) && !isOvertaken(incoming, own, contact)) {
+    if (contact.state !== 'blocked' && this.#hasRoom(own, contact) && !this.#isOvertaken(incoming, own, contact)) {
       invites.countRequest(tx, own.inviteId)
       const asking = { request: incoming, inviteId: own.inviteId, receivedAt: clock.now() }
       const changed = { ...contact, name: incoming.request.name, asking }
@@ -180,20 +180,21 @@ export class IncomingRequests {
     })
     return changed
   }
-}
 
-/**
- * Whether a request came too late: made after its invite had ended, or by a friend before both were sure, when two
- * requests crossed.
- */
-function isOvertaken({ request, device }: IncomingRequest, { invite }: OwnInvite, contact: Contact): boolean {
-  if (request.created > invite.expires) return true
-  const { state, since, rekey, record } = contact
-  if (state !== 'friend' || since === undefined || record === undefined) return false
-  // a device that is new to us has no session of ours that its request could have crossed: the friend lost the old one
-  if (!readIdentityRecord(record).record.devices.some(({ signing }) => equal(signing, device))) return false
-  // their clock and ours may differ by what records are allowed to
-  return request.rekey < rekey && request.created <= since + limits.MAX_RECORD_AHEAD_SECONDS
+  /**
+   * Whether a request came too late: made after its invite had ended, or by a friend before both were sure, when two
+   * requests crossed.
+   */
+  #isOvertaken({ request, device }: IncomingRequest, { invite }: OwnInvite, contact: Contact): boolean {
+    if (request.created > invite.expires) return true
+    const { id, state, since, rekey, record, keyChange } = contact
+    if (state !== 'friend' || since === undefined || record === undefined) return false
+    // a device that has no session of ours can have crossed none: the friend lost the old one
+    const isNew = keyChange?.device === true || this.#init.delivery.status.behind(id) === 'device'
+    if (isNew || !readIdentityRecord(record).record.devices.some(({ signing }) => equal(signing, device))) return false
+    // their clock and ours may differ by what records are allowed to
+    return request.rekey < rekey && request.created <= since + limits.MAX_RECORD_AHEAD_SECONDS
+  }
 }
 
 /** What a request says of the one who asks, as they claim it. */
