@@ -57,7 +57,7 @@ export class IncomingRequests {
   /** A leg came through an invite; true when it is on the disk, or can never be a request. */
   async receive(own: OwnInvite, sealed: Uint8Array): Promise<boolean> {
     const opened = openedLeg1(this.#init, () => open(own.invite.seal, sealed, L('inviteSeal')))
-    if (!opened || equal(opened.incoming.id, this.#init.self.id)) return true
+    if (opened === undefined || opened === 'early' || equal(opened.incoming.id, this.#init.self.id)) return true
     const { incoming, replayTag } = opened
     const { store, delivery } = this.#init
     const replay = replayKey(store, replayTag)

@@ -15,11 +15,17 @@ const NO_SCOPE = new Uint8Array(0)
 const DAY = 86_400
 export const replayRow = struct({ until: [1, uint()] })
 
-/** A leg 1 that opened; undefined for everything else, whatever is wrong with it. @param readLeg gives the inner leg, or throws */
+/** From whoever's clock is more than an hour ahead of this one: the leg opens later. */
+const EARLY: ReadonlySet<string> = new Set(['TOO_EARLY', 'RECORD_AHEAD'])
+
+/**
+ * A leg 1 that opened; `early` when it was created too far ahead, undefined for everything else, whatever is wrong with it.
+ * @param readLeg gives the inner leg, or throws
+ */
 export function openedLeg1(
   init: Pick<FriendshipInit, 'self' | 'protocolTime' | 'logger'>,
   readLeg: () => Uint8Array,
-): ReturnType<typeof openLeg1> | undefined {
+): ReturnType<typeof openLeg1> | 'early' | undefined {
   const { self, protocolTime, logger } = init
   const readRecord: OpenLeg1Init['readRecord'] = (bytes) => {
     const { id, record } = readIdentityRecord(bytes, { now: protocolTime() })
@@ -35,8 +41,8 @@ export function openedLeg1(
     })
   } catch (error) {
     if (!(error instanceof KithError)) throw error
-    logger.debug('request dropped', { code: error.code })
-    return undefined
+    logger.debug('request does not open', { code: error.code })
+    return EARLY.has(error.code) ? 'early' : undefined
   }
 }
 

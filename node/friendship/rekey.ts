@@ -26,6 +26,8 @@ import { timesInRow } from './rekey-pace.ts'
 
 /** Seconds between two legs of one friend that are answered. */
 const ANSWER_PAUSE = 3600
+/** Seconds until a leg that was created too far ahead is looked at again. */
+const EARLY_PAUSE = 600
 /** The answer to a rekey lies in the reach mailbox of the other direction. */
 const NO_REPLY_MAILBOX = new Uint8Array(32)
 const NO_REKEYING: Rekeying = { started: 0, times: 0, answered: 0 }
@@ -36,7 +38,7 @@ interface RekeyInit extends FriendshipInit {
   reach: ReachMailboxes
 }
 
-type OpenedLeg1 = NonNullable<ReturnType<typeof openedLeg1>>
+type OpenedLeg1 = Exclude<ReturnType<typeof openedLeg1>, 'early' | undefined>
 
 export class Rekey {
   readonly #init: RekeyInit
@@ -121,12 +123,16 @@ export class Rekey {
         leg[1] === LEG_KIND.request ? openedLeg1(this.#init, () => leg.subarray(0, LEG1_INNER_BYTES)) : undefined,
       )
       // of several the youngest counts: the keys of the others are gone
-      const opened = asked.filter((one) => one !== undefined && this.#isCredible(id, one.incoming))
-      const youngest = opened.toSorted((a, b) => b!.incoming.request.created - a!.incoming.request.created)[0]
+      const opened = asked.filter((one): one is OpenedLeg1 => one !== undefined && one !== 'early')
+      const credible = opened.filter(({ incoming }) => this.#isCredible(id, incoming))
+      const youngest = credible.toSorted((a, b) => b.incoming.request.created - a.incoming.request.created)[0]
       const isDone = !youngest || (await this.#answer(id, youngest, protocolTime()))
       let isHealed = false
       for (const leg of legs) if (leg[1] === LEG_KIND.accept) isHealed = (await this.#finish(id, leg)) || isHealed
-      return { isHealed, done: asked.map((one) => one !== youngest || one === undefined || isDone) }
+      // dropped, it would be built anew from the same clock for ever
+      if (asked.includes('early')) this.#lookAgain(id, EARLY_PAUSE)
+      const isLeft = (one: (typeof asked)[number]): boolean => one === 'early' || (one === youngest && !isDone)
+      return { isHealed, done: asked.map((one) => !isLeft(one)) }
     })
     if (greeted?.isHealed) await this.#init.greet(id)
     return greeted?.done ?? legs.map(() => false)

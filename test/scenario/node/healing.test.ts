@@ -283,6 +283,20 @@ describe('healing', function () {
     expect(await healingOf(alice)).to.deep.equal(['answered', 'healed'])
   })
 
+  it('T27 a leg of somebody whose clock is more than an hour ahead waits for its time, and is answered then', async () => {
+    const village = await createVillage(869)
+    const { world, alice, bob } = village
+    const sent = [await sayOnce(village, alice, bob, 'one')]
+    await untilRest(village)
+    await loseSessions(village, bob, alice)
+    world.skew('bob', 90 * MINUTE)
+    await world.restart('bob')
+    sent.push(await sayOnce(village, bob, alice, 'is it so late?'))
+    await untilHealed(village, [bob], 3 * HOUR)
+    await untilRest(village, HOUR)
+    await expectWholeTalk(village, sent)
+  })
+
   it('T27, T51 both sides lost their sessions and ask at once: one session and its mailboxes are left', async () => {
     const village = await createVillage(861)
     const { world, alice, bob } = village
