@@ -27,6 +27,7 @@ import {
   saying,
   serving,
   storing,
+  unverified,
   verbOf,
   writing,
 } from './wrong-ports.ts'
@@ -260,6 +261,14 @@ export const DEFECTS: readonly Defect[] = [
     needs: 'restored',
     breaks: ['truthfulStates'],
     person: (ports, { memory }) => ({ ...ports, store: { ...ports.store, write: knowsByPlace(ports, memory) } }),
+  },
+  {
+    name: 'forgets who was verified when a session is replaced',
+    needs: 'restored',
+    breaks: ['healed'],
+    person: storing((store) => ({
+      write: async (changes) => await store.write(await Promise.all(changes.map(unverified))),
+    })),
   },
   { name: 'relay: signs before the sync', breaks: ['truthfulStates'], relay: early },
   { name: 'relay: takes a full disk for a good one', first: 9, breaks: ['truthfulStates'], relay: careless },

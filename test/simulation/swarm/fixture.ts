@@ -8,7 +8,7 @@ import { idFromText } from '../../../node/identity/root.ts'
 import { MINUTE } from '../engine.ts'
 import { addressOf, befriend, type Person, startPerson, startRelay } from '../people.ts'
 import type { DiskImage } from '../sim-disk.ts'
-import { createWorld } from '../world.ts'
+import { createWorld, type World } from '../world.ts'
 import { friendsAmong, PEOPLE, RELAYS } from './plan.ts'
 
 const FIXTURE_SEED = 900_000_001
@@ -52,7 +52,7 @@ async function makeFixtures(): Promise<ReadonlyMap<number, Fixture>> {
     people.push(person)
     ids.set(name, idFromText(person.it.id))
     const known = friendsAmong(PEOPLE.slice(0, i + 1)).filter(([, late]) => late === name)
-    for (const [early] of known) await befriend(world, people.find((one) => one.name === early)!, person)
+    for (const [early] of known) await meet(world, people.find((one) => one.name === early)!, person)
     if (people.length < 3) continue
     // what they told each other when they met is read, acknowledged and deleted
     await world.pass(5 * MINUTE)
@@ -60,4 +60,10 @@ async function makeFixtures(): Promise<ReadonlyMap<number, Fixture>> {
     fixtures.set(people.length, { elapsed: world.elapsed, disks, addresses, ids: new Map(ids) })
   }
   return fixtures
+}
+
+/** Whoever was there first compares the safety number, and the other does not. */
+async function meet(world: World, early: Person, late: Person): Promise<void> {
+  await befriend(world, early, late)
+  await early.do((it) => it.verify(late.name, {}))
 }

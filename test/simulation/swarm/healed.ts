@@ -1,51 +1,119 @@
 /**
- * What holds at rest between somebody whose disk was put back and a friend with whom something had happened since: both
- * keep what their own homes hold, once and in order, and either they still understand each other or one of them is told,
- * as long as anything can tell it.
+ * What holds at rest between somebody whose disk was put back, or lost its sessions, and a friend with whom something had
+ * happened since: the friendship has healed by itself. Both keep what their own homes hold, once and in order, with a gap where
+ * something is gone; each opens a new word of the other's in one session, nothing waits, and who was verified is.
  */
 import { equal } from '../../../node/crypto/bytes.ts'
-import { isBehind } from '../../../node/delivery/channel.ts'
+import { isBehind, sendingLane } from '../../../node/delivery/channel.ts'
+import { loadEntries } from '../../../node/delivery/outbox.ts'
 import { KithError } from '../../../node/errors.ts'
-import { HOUR, MINUTE } from '../engine.ts'
+import { PAYLOAD_TYPE } from '../../../node/wire/payload.ts'
+import { DAY, MINUTE, type Settling } from '../engine.ts'
 import { holds } from './invariants.ts'
-import { channelOf, look } from './look.ts'
+import { channelOf, look, storeOn } from './look.ts'
 import { friendsAmong, PLANTED } from './plan.ts'
 import type { Swarm } from './swarm.ts'
 
-/** Back-offs are minutes. */
-const WORD_MS = HOUR
+/** A rekey waits a day at most for the one before, and three when nothing but silence tells that one is due. */
+const HEALED_MS = 5 * DAY
+const MAX_PAUSE_MS = 30 * MINUTE
 
 /** @throws Violation */
-export async function expectTornIsTold(swarm: Swarm): Promise<void> {
+export async function expectHealed(swarm: Swarm): Promise<void> {
   const { plan, torn, ended } = swarm
   for (const [a, b] of friendsAmong(plan.people)) {
-    if (!torn.has(`${a} ${b}`) || ended.has(`${a} ${b}`)) continue
-    const [restored, friend] = a === plan.restored ? [a, b] : [b, a]
-    await expectKept(swarm, restored, friend)
-    await expectKept(swarm, friend, restored)
-    await expectWord(swarm, friend, restored)
-    await expectWord(swarm, restored, friend)
+    if (ended.has(`${a} ${b}`) || a === plan.lost || b === plan.lost) continue
+    if (torn.has(`${a} ${b}`)) {
+      await untilHealed(swarm, a, b)
+      await expectKept(swarm, a, b)
+      await expectKept(swarm, b, a)
+    }
+    if (plan.restored !== undefined) await expectVerified(swarm, a, b)
   }
 }
 
-/**
- * An older home that has sealed as much since as the friend ever opened of the newer one: no count tells them apart any more
- * (docs/THREAT-MODEL.md), although their keys may have parted.
- */
-async function hasCaughtUp(swarm: Swarm, a: string, b: string): Promise<boolean> {
-  const [restored, friend] = a === swarm.plan.restored ? [a, b] : [b, a]
-  const opened = (await channelOf(swarm, friend, restored)).lanes
-  const { lanes } = await channelOf(swarm, restored, friend)
-  return lanes.every(({ id, session }) => {
-    const known = opened.find((lane) => equal(lane.id, id))
-    return known === undefined || known.session.openedSerial <= session.sentSerial
-  })
+async function untilHealed(swarm: Swarm, a: string, b: string): Promise<void> {
+  const { world } = swarm
+  const words = [new Word(swarm, a, b), new Word(swarm, b, a)]
+  const end = world.now + HEALED_MS
+  for (let pause = MINUTE; ; pause = Math.min(2 * pause, MAX_PAUSE_MS)) {
+    for (const word of words) word.say()
+    const isDone = words.every((word) => word.isShown()) && (await isWhole(swarm, a, b))
+    if (isDone) return
+    await expectTold(swarm, a, b)
+    holds(world.now < end, 'healed', () => `${a} and ${b} do not understand each other after five days of calm`)
+    await world.pass(pause)
+    swarm.reviveAll()
+  }
 }
 
-/** What a log told of is in the history, once, and behind what its author knew, as far as that is there. */
+/** A new word that is said as soon as it can be. */
+class Word {
+  readonly #swarm: Swarm
+  readonly #from: string
+  readonly #to: string
+  readonly #text: string
+  #sending: Settling<unknown> | undefined
+
+  constructor(swarm: Swarm, from: string, to: string) {
+    this.#swarm = swarm
+    this.#from = from
+    this.#to = to
+    this.#text = `${PLANTED} a word from ${from} to ${to}`
+  }
+
+  say(): void {
+    const { world, people } = this.#swarm
+    if (this.#sending && !this.#sending.done) return
+    try {
+      this.#sending?.result()
+      if (this.#sending) return
+    } catch (error) {
+      // an older home seals nothing before it is healed
+      if (!(error instanceof KithError) || error.code !== 'ROLLED_BACK') throw error
+    }
+    this.#sending = world.begin(() => people.get(this.#from)!.it.send(this.#to, this.#text))
+  }
+
+  isShown(): boolean {
+    const shown = [...this.#swarm.personWatches.get(this.#to)!.shown.values()]
+    return shown.some(({ friend, text }) => friend === this.#from && text === this.#text)
+  }
+}
+
+/** Both send in one session, and nothing waits. */
+async function isWhole(swarm: Swarm, a: string, b: string): Promise<boolean> {
+  const lanes = [sendingLane(await channelOf(swarm, a, b)), sendingLane(await channelOf(swarm, b, a))]
+  if (!lanes[0] || !lanes[1] || !equal(lanes[0].id, lanes[1].id)) return false
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const entries = await loadEntries(storeOn(swarm.world.disk(from)), swarm.fixture.ids.get(to)!)
+    if (entries.some(({ type }) => type !== PAYLOAD_TYPE.receipt)) return false
+  }
+  return true
+}
+
+/** Whoever has stopped says so. */
+async function expectTold(swarm: Swarm, a: string, b: string): Promise<void> {
+  for (const [name, friend] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    const person = swarm.people.get(name)!
+    if (!person.isBooted || !isBehind(await channelOf(swarm, name, friend))) continue
+    const { problems } = await person.do((it) => it.status())
+    const isSaid = problems.some(({ code }) => code === 'ROLLED_BACK' || code === 'HOME_CHANGED')
+    holds(isSaid, 'rollbackNoticed', () => `${name} has stopped for ${friend} and does not say so`)
+  }
+}
+
+/** What a log told of is in the history, once, and behind what its author knew, as far as that is there; what is not is a gap. */
 async function expectKept(swarm: Swarm, reader: string, other: string): Promise<void> {
   const person = swarm.people.get(reader)!
-  const { order, texts } = look(reader, await person.do((it) => it.history({ who: other, limit: 1000 })))
+  const history = await person.do((it) => it.history({ who: other, limit: 1000 }))
+  const { order, texts } = look(reader, history)
   for (const { messageId, friend, text } of swarm.personWatches.get(reader)!.shown.values()) {
     const isThere = friend !== other || order.has(messageId)
     holds(isThere, 'noLoss', () => `${reader} has not ${text} any more, which it had of ${other}`)
@@ -56,42 +124,19 @@ async function expectKept(swarm: Swarm, reader: string, other: string): Promise<
     const isBehindAll = after.every((earlier) => (order.get(earlier) ?? -1) < order.get(entry.messageId)!)
     holds(isBehindAll, 'causalOrder', () => `${reader} shows ${text} before what its author knew then`)
   }
+  const known = new Map(swarm.said.map(({ text, after }) => [text, after]))
+  const first = history.find(({ text }) => known.get(text)?.some((earlier) => !order.has(earlier)))
+  const isGap = first === undefined || (first.missing ?? 0) > 0
+  holds(isGap, 'healed', () => `${reader} shows no gap in front of ${first?.text}, whose author knew more`)
 }
 
-/** A word of one is shown to the other, or one of them is told that a home is an older one. */
-async function expectWord(swarm: Swarm, from: string, to: string): Promise<void> {
-  const { world, people } = swarm
-  const text = `${PLANTED} a word from ${from} to ${to}`
-  const sending = world.begin(() => people.get(from)!.it.send(to, text))
-  const end = world.now + WORD_MS
-  while (!(await isTold(swarm, from, to)) && !isShown(swarm, from, to, text)) {
-    if (world.now >= end && (await hasCaughtUp(swarm, from, to))) break
-    holds(world.now < end, 'rollbackNoticed', () => `${to} gets no word of ${from}, and neither is told why`)
-    await world.pass(MINUTE)
-  }
-  await world.reach(() => sending.done)
-  try {
-    sending.result()
-  } catch (error) {
-    if (!(error instanceof KithError) || error.code !== 'ROLLED_BACK') throw error
-  }
-}
-
-function isShown({ personWatches }: Swarm, from: string, to: string, text: string): boolean {
-  return [...personWatches.get(to)!.shown.values()].some((one) => one.friend === from && one.text === text)
-}
-
-/** Whether one of two has stopped, on its disk and in what it says. */
-async function isTold(swarm: Swarm, a: string, b: string): Promise<boolean> {
-  for (const [name, friend] of [
-    [a, b],
-    [b, a],
+async function expectVerified(swarm: Swarm, early: string, late: string): Promise<void> {
+  for (const [name, friend, isVerified] of [
+    [early, late, true],
+    [late, early, false],
   ] as const) {
-    if (!isBehind(await channelOf(swarm, name, friend))) continue
-    const { problems } = await swarm.people.get(name)!.do((it) => it.status())
-    const isSaid = problems.some(({ code }) => code === 'ROLLED_BACK' || code === 'HOME_CHANGED')
-    holds(isSaid, 'rollbackNoticed', () => `${name} has stopped for ${friend} and does not say so`)
-    return true
+    const friends = await swarm.people.get(name)!.do((it) => it.friends())
+    const found = friends.find(({ petname }) => petname === friend)?.verified
+    holds(found === isVerified, 'healed', () => `${name} has ${friend} as ${String(found)}, and had as ${isVerified}`)
   }
-  return false
 }

@@ -14,6 +14,8 @@
  *   generationsAgree   everybody writes to a mailbox that the friend reads
  *   rollbackNoticed    who was put back and hears from a friend who opened more than it ever sent stops sealing for that friend
  *                      in the same batch, for good, and says so; nobody else does
+ *   healed             who was put back or lost sessions has one again with each friend in the end, in which both are heard; nothing waits,
+ *                      what is gone is shown as a gap, and who was verified is
  *   noBug              no node reports a bug of its own, and no call fails without a reason
  */
 export const INVARIANTS = [
@@ -27,6 +29,7 @@ export const INVARIANTS = [
   'mailboxNotRefilled',
   'generationsAgree',
   'rollbackNoticed',
+  'healed',
   'noBug',
 ] as const
 export type Invariant = (typeof INVARIANTS)[number]

@@ -43,6 +43,7 @@ export type Step = {
   | { act: 'unfriend' | 'knock'; from: string; to: string }
   | { act: 'copy the home' }
   | { act: 'put the home back'; which: number; isNoticed: boolean }
+  | { act: 'lose the sessions'; with: number }
   | { act: 'weeks'; weeks: number }
   | { act: 'direct'; who: string; mode: 'always' | 'never' }
 )
@@ -74,7 +75,7 @@ const TRAITS = { restored: [5, 15], ages: [7, 17], direct: [3, 13, 15, 17] } as 
 export type Trait = keyof typeof TRAITS
 /** Acts that come with a trait alone. */
 const ACTS_OF_TRAITS = {
-  restored: ['copy the home', 'put the home back'],
+  restored: ['copy the home', 'put the home back', 'lose the sessions'],
   ages: ['weeks'],
   direct: ['direct'],
 } as const satisfies Record<Trait, readonly Act[]>
@@ -118,6 +119,7 @@ const WEIGHTS: Record<Act, number> = {
   knock: 2,
   'copy the home': 6,
   'put the home back': 4,
+  'lose the sessions': 2,
   weeks: 4,
   direct: 4,
 }
@@ -214,7 +216,7 @@ function crashOf(random: SeededRandom, { from, to }: { from: string; to: string 
 function followedBy(random: SeededRandom, plan: Plan, step: Step): Step[] {
   if (step.act === 'weeks') return talkAfter(random, plan)
   // both halves say something in one place of the ratchet
-  if (step.act === 'copy the home' || step.act === 'put the home back') return wordsOf(random, plan, plan.restored!)
+  if (ACTS_OF_TRAITS.restored.some((act) => act === step.act)) return wordsOf(random, plan, plan.restored!)
   // somebody is reached directly no more while something for them goes that way alone
   if (step.act !== 'send' || !plan.direct.includes(step.to) || !random.chance(HIDE_AFTER_SEND)) return []
   return [{ wait: random.int(0, 500), act: 'direct', who: step.to, mode: 'never' }]
@@ -319,6 +321,8 @@ function detailsOf(random: SeededRandom, act: Act, { people }: Plan): WithoutWai
       return { act, how: pick(random, CHEATS) }
     case 'put the home back':
       return { act, which: random.fraction(), isNoticed: random.chance(0.3) }
+    case 'lose the sessions':
+      return { act, with: random.fraction() }
     case 'weeks':
       return { act, weeks: random.int(3, 6) }
     case 'clock':

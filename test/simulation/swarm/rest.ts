@@ -9,7 +9,7 @@ import { DAY, HOUR, MINUTE, SECOND } from '../engine.ts'
 import { holds } from './invariants.ts'
 import { channelOf, look, type Looked, storeOn } from './look.ts'
 import { hasMessage } from './person-watch.ts'
-import { expectTornIsTold } from './torn.ts'
+import { expectHealed } from './healed.ts'
 import { friendsAmong } from './plan.ts'
 import type { Said, Swarm } from './swarm.ts'
 
@@ -25,7 +25,7 @@ export async function expectAtRest(swarm: Swarm): Promise<void> {
   await untilDelivered(swarm)
   await untilDrained(swarm)
   for (const pair of pairsOf(swarm)) await expectAgreement(swarm, pair)
-  await expectTornIsTold(swarm)
+  await expectHealed(swarm)
   if (swarm.plan.lost !== undefined) await expectExpiry(swarm, swarm.plan.lost)
 }
 

@@ -110,6 +110,9 @@ export function takeStep(swarm: Swarm, step: Step): boolean {
       if (home) swarm.putHomeBack(home, step.isNoticed)
       return home !== undefined
     }
+    case 'lose the sessions':
+      swarm.loseSessions(step.with)
+      return true
     case 'weeks':
       return swarm.age(step.weeks * 7 * DAY)
     case 'direct':

@@ -2,7 +2,7 @@
  * The world of one plan while it runs: whole nodes on images of a village at rest, watched from outside, with a defect
  * planted if one is given.
  */
-import { equal } from '../../../node/crypto/bytes.ts'
+import { equal, utf8 } from '../../../node/crypto/bytes.ts'
 import type { DirectMode } from '../../../node/delivery/direct-links.ts'
 import { KithError } from '../../../node/errors.ts'
 import { allTopics } from '../../../node/mailbox/buckets.ts'
@@ -18,7 +18,7 @@ import type { Defect } from './defects.ts'
 import { type Fixture, relaySeed } from './fixture.ts'
 import { holds } from './invariants.ts'
 import { PersonWatch, type Surroundings, type WatchImage } from './person-watch.ts'
-import { type Act, otherRelay, type Plan, RELAYS } from './plan.ts'
+import { type Act, friendsAmong, otherRelay, type Plan, RELAYS } from './plan.ts'
 import { RelayWatch } from './relay-watch.ts'
 import { SessionWatch } from './session-watch.ts'
 
@@ -215,6 +215,26 @@ export class Swarm {
     this.personWatches.get(name)!.restore(watch, isNoticed)
     if (isNoticed) this.#changedHomes.add(name)
     else this.#changedHomes.delete(name)
+    world.revive(name)
+  }
+
+  /** The disk that is put back now and then loses what it has of its sessions with a friend. @param which of them, 0 to 1 */
+  loseSessions(which: number): void {
+    const { world, fixture, plan } = this
+    const name = plan.restored!
+    const friends = friendsAmong(plan.people).filter((pair) => pair.includes(name))
+    const friend = friends[Math.floor(which * friends.length)]!.find((one) => one !== name)!
+    const scope = fixture.ids.get(friend)!
+    const disk = world.disk(name)
+    world.crash(name)
+    const image = disk.image()
+    const lanes = image.rows.list({ table: TABLE.session, scope, from: utf8('l'), to: utf8('m') })
+    image.rows.apply(
+      lanes.map(({ position }) => ({ key: { table: TABLE.session, scope, position }, value: undefined })),
+    )
+    disk.restore(image)
+    disk.refusing = undefined
+    this.torn.add(`${name} ${friend}`).add(`${friend} ${name}`)
     world.revive(name)
   }
 

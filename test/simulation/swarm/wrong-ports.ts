@@ -1,6 +1,8 @@
 /** Ways in which a program may be wrong, as ports that stand between a node and its own: what `defects.ts` makes defects of. */
 import { toHex, utf8 } from '../../../node/crypto/bytes.ts'
+import { Transaction } from '../../../node/delivery/journal.ts'
 import { loadEntries } from '../../../node/delivery/outbox.ts'
+import { loadContacts, putContact } from '../../../node/friendship/contact.ts'
 import { MAX_FRAME_BYTES } from '../../../node/limits.ts'
 import { type Link, type LinkServer, type Ports, type RowChange, type Store, TABLE } from '../../../node/ports.ts'
 import * as wire from '../../../node/wire/commands.ts'
@@ -117,6 +119,18 @@ export function verbOf(frame: Uint8Array): number | undefined {
   } catch {
     return undefined
   }
+}
+
+/** A contact with whom a session was replaced is verified no more. */
+export async function unverified(change: RowChange): Promise<RowChange> {
+  const { key, value } = change
+  if (key.table !== TABLE.contact || value === undefined) return change
+  const store = { list: async () => [{ position: key.position, value }], blind: () => key.position }
+  const [contact] = await loadContacts(store as unknown as Store)
+  if (!contact?.rekeying) return change
+  const tx = new Transaction()
+  putContact(tx, store as unknown as Store, { ...contact, verified: false })
+  return { key, value: tx.changes[0]!.value }
 }
 
 export const isMailboxes = ({ key, value }: RowChange): boolean =>
