@@ -75,8 +75,9 @@ export class EventTeller {
     if (event === 'friend') return [`${head}${await this.#name(field('id'))} is a friend now`]
     if (event === 'contact') {
       const reason = detail.reason === undefined ? '' : `, ${sanitiseLine(field('reason'))}`
+      const fresh = detail.freshness === undefined ? '' : `, freshness ${sanitiseLine(field('freshness'))}`
       const news = keyNews(detail)
-      const line = `${head}${await this.#name(field('id'))}: ${news ?? sanitiseLine(field('state'))}${reason}`
+      const line = `${head}${await this.#name(field('id'))}: ${news ?? sanitiseLine(field('state'))}${reason}${fresh}`
       return [news === undefined ? line : this.#out.style('red', line)]
     }
     if (event === 'relay') {
@@ -99,6 +100,7 @@ export class EventTeller {
     if (detail.kind === 'not-ours')
       return `ALARM: a record of your own identity was signed elsewhere; \`kith identity rotate\` overrules it`
     if (detail.kind === 'unknown-head') return `ALARM: ${who} saw a record of your identity that was not signed here`
+    if (detail.kind === 'not-theirs') return `ALARM: somebody signed a record of ${who} that is not theirs`
     if (detail.kind === 'session')
       return `ALARM: keys of ${who} contradict those of before: a home, theirs or this one, was copied or put back`
     return `ALARM: two records of ${who} contradict each other; compare the safety number`

@@ -36,6 +36,9 @@ export const configSchema = z.strictObject({
   relays: z.array(peerAddress).max(limits.MAX_RELAYS).describe('relays that keep mail for you'),
   network: z.enum(['lan', 'public']).describe('lan also talks to private addresses; public to global ones only'),
   profile: z.enum(['privacy', 'normal', 'light']).describe('how much is given away, and spent, for speed'),
+  requests: z
+    .enum(['invite', 'open'])
+    .describe('who may ask to be your friend: who has an invite, or anybody who knows your ID'),
   direct: z
     .enum(['lan', 'always', 'never'])
     .describe('which addresses of this node friends are told, and which of theirs are dialled'),
@@ -179,6 +182,7 @@ function defaults(role: 'node' | 'relay', given: Partial<Config>): Config {
     relays: [],
     network: isLocalOnly(given.listen ?? []) ? 'lan' : 'public',
     profile: 'normal',
+    requests: 'invite',
     direct: given.profile === 'privacy' ? 'never' : 'lan',
     trust: 'pin',
     logLevel: 'info',

@@ -109,6 +109,8 @@ export const MAX_VALUES_PER_LOOKUP = 64
 /** Sources of time that are compared. */
 export const MAX_TIME_SOURCES = 16
 export const MAX_INCOMING_REQUESTS = 64
+/** Of those, the ones that came through the open box: strangers leave room for people with an invite. */
+export const MAX_REQUESTS_THROUGH_BOX = 48
 export const MAX_REQUESTS_PER_INVITE = 16
 export const MAX_LIVE_INVITES = 64
 export const MIN_INVITE_SECONDS = 60

@@ -47,7 +47,7 @@ export class KithNode implements NodeService {
     this.#ports = ports
     this.#settings = settings
     this.#parts = parts
-    this.#relays = new RelayReview({ ports, parts, isRunning })
+    this.#relays = new RelayReview({ ports, parts, isRunning, onNews: () => this.#keys.look() })
     this.#whereabouts = new Whereabouts({ ports, parts, isRunning })
     this.#keys = new KeyRenewal({
       ports,
@@ -72,6 +72,7 @@ export class KithNode implements NodeService {
   async #load(): Promise<void> {
     const { reader, directory, friendship, conversations, delivery } = this.#parts
     await reader.load()
+    await this.#parts.alarms.load()
     // before anything is given up: a mailbox whose invite ended meanwhile is released where it lies
     this.#relays.readAtServers()
     await directory.start()

@@ -187,6 +187,7 @@ async function openPerson(
     profile: config.profile,
     direct: config.direct,
     trust: config.trust,
+    requests: config.requests,
     signingSeed,
     isHomeChanged: isChanged,
     problems: () => storeProblems(store),

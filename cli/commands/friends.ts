@@ -71,9 +71,14 @@ async function add(context: Context, target: string, options: { as?: string; not
     const params = { target, ...given('petname', options.as), ...given('note', options.note) }
     const contact = await api.call('friend.add', params).catch(withInviteHint)
     const friend = contact.state === 'friend'
-    await tellContact(context, contact, friend ? 'You are friends.' : 'Request sent; it waits for their answer.')
+    await tellContact(context, contact, friend ? 'You are friends.' : asked(contact))
     if (!friend && transient) context.out.hint('`kith up` keeps a node running, which hears the answer')
   })
+}
+
+function asked({ reason }: Contact): string {
+  if (reason === undefined) return 'Request sent; it waits for their answer.'
+  return `Request stored: ${sanitiseLine(reason)}. A running node goes on looking.`
 }
 
 function withInviteHint(error: unknown): never {
@@ -121,15 +126,17 @@ async function listFriends(context: Context): Promise<void> {
     out.note('no friends yet')
     return out.hint('`kith invite` makes a link for one')
   }
-  const rows = friends.map(({ id, petname, name, state, reason, trust: trusted, keysChanged, online, unread }) => [
-    sanitiseLine(petname),
-    name === petname ? '' : `“${sanitiseLine(name)}”`,
-    reason === undefined ? state : `${state}: ${sanitiseLine(reason)}`,
-    trustText(trusted, keysChanged === true),
-    online ? 'online' : '',
-    unread === 0 ? '' : `${unread} new`,
-    sanitiseLine(id),
-  ])
+  const rows = friends.map(
+    ({ id, petname, name, state, reason, trust: trusted, keysChanged, freshness, online, unread }) => [
+      sanitiseLine(petname),
+      name === petname ? '' : `“${sanitiseLine(name)}”`,
+      reason === undefined ? state : `${state}: ${sanitiseLine(reason)}`,
+      freshness === undefined ? trustText(trusted, keysChanged === true) : 'freshness unconfirmed',
+      online ? 'online' : '',
+      unread === 0 ? '' : `${unread} new`,
+      sanitiseLine(id),
+    ],
+  )
   return out.lines(table(rows))
 }
 

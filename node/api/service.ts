@@ -91,13 +91,15 @@ export interface ContactView {
   /** What the friend calls themselves. */
   name: string
   state: ContactState
-  /** For `failed`: why the request was given up. */
+  /** For `failed`: why the request was given up; for `outgoing`: what it waits for before it can be sent. */
   reason?: string
   verified: boolean
   /** `changed`: was verified, and has another root key now. */
   trust: (typeof TRUST_STATES)[number]
   /** Their keys changed, and the person has not accepted the present ones; absent when not. */
   keysChanged?: true
+  /** Nobody confirmed yet that the record found by ID is the newest; absent when somebody did, or nobody need. */
+  freshness?: 'unconfirmed'
   online: boolean
   unread: number
 }
@@ -172,7 +174,12 @@ export interface NodeService {
   invites(): Promise<InviteView[]>
   revokeInvite(inviteId: string): Promise<void>
 
-  add(options: { target: string; petname?: string; note?: string }): Promise<{ id: string; state: ContactState }>
+  /** By an invite, or an ID; `reason` as in a `ContactView`. */
+  add(options: {
+    target: string
+    petname?: string
+    note?: string
+  }): Promise<{ id: string; state: ContactState; reason?: string }>
   requests(): Promise<RequestView[]>
   accept(who: string, petname?: string): Promise<{ id: string; state: ContactState }>
   decline(who: string): Promise<{ id: string; state: ContactState }>

@@ -19,7 +19,11 @@ import {
 const time = z.iso.datetime().describe('ISO 8601, UTC')
 export const cursorShape = z.number().int().min(0)
 export const deliveryStateShape = z.enum(DELIVERY_STATES)
-export const contactShape = z.object({ id: z.string(), state: z.enum(CONTACT_STATES) })
+export const contactShape = z.object({
+  id: z.string(),
+  state: z.enum(CONTACT_STATES),
+  reason: z.string().optional().describe('why it failed, or what it waits for before it can be sent'),
+})
 
 const relayStatus = z.object({
   address: z.string(),
@@ -109,6 +113,7 @@ export const contactViewShape = z.object({
   verified: z.boolean(),
   trust: z.enum(TRUST_STATES),
   keysChanged: z.literal(true).optional().describe('nobody has accepted the keys that they have now'),
+  freshness: z.literal('unconfirmed').optional().describe('nobody confirmed yet that their record is the newest'),
   online: z.boolean(),
   unread: z.number(),
 })

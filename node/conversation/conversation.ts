@@ -210,8 +210,8 @@ export class Conversations implements PayloadHandler {
     tx.event('alarm', { kind: 'session', id: idToText(friend) })
   }
 
-  heads(friend: Uint8Array, mine: Head, yours: Head | undefined): void {
-    this.#friendship!.heads(friend, mine, yours)
+  heads(friend: Uint8Array, said: { mine: Head; yours: Head | undefined; sentAt: number }): void {
+    this.#friendship!.heads(friend, said)
   }
 
   // ---- looking ----

@@ -26,6 +26,8 @@ const NAMES = {
   tagKey: 'tag-key',
   copy: 'copy',
   inviteSeal: 'invite-seal',
+  openBox: 'open-box',
+  boxFill: 'box-fill',
   // envelope (PROTOCOL 4, 5)
   envelope: 'env',
   message: 'mid',

@@ -49,8 +49,8 @@ export interface PayloadHandler {
   contradiction(tx: Transaction, friend: Uint8Array): void
   /** The friend wrote something that no session opens. */
   unreadable(friend: Uint8Array): void
-  /** The friend's head as the friend gave it in a message, and ours as the friend saw it. */
-  heads(friend: Uint8Array, mine: Head, yours: Head | undefined): void
+  /** The friend's head as the friend gave it in a message, ours as the friend saw it, and when it was written there (milliseconds). */
+  heads(friend: Uint8Array, said: { mine: Head; yours: Head | undefined; sentAt: number }): void
 }
 
 /** What the sender of a message decides; the rest of the payload is delivery's. */
@@ -89,7 +89,7 @@ export interface DeliveryInit {
   handler: PayloadHandler
   /** Seconds. */
   protocolTime: () => number
-  /** The own record's head, and the friend's as it is pinned here. */
+  /** The own record's head, and the friend's as it was seen here. */
   headsFor: (friend: Uint8Array) => { mine: Head; yours: Head | undefined }
   bucketBits: number
   /** False reads and writes by relays alone (profile `light`). */

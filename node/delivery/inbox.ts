@@ -240,7 +240,8 @@ export class Inbox {
       const ids = payload.acknowledged.filter((id) => isNewIn(batch.acknowledged, id))
       this.#hooks.acknowledged(batch.tx, channel, ids)
     }
-    if (payload) this.#init.handler.heads(channel.friend, payload.mine, payload.yours)
+    if (payload)
+      this.#init.handler.heads(channel.friend, { mine: payload.mine, yours: payload.yours, sentAt: payload.sentAt })
     if (payload?.type === PAYLOAD_TYPE.receipt) return
     batch.due.push(messageId)
     if (payload?.type === PAYLOAD_TYPE.mailboxUpdate) {

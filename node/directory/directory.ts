@@ -53,6 +53,8 @@ export interface DirectoryInit {
   onAlarm?: (alarm: RecordAlarm) => void
   /** Called when somebody stores a newer identity record of a contact here. @default nobody is told */
   onNews?: (id: Uint8Array) => void
+  /** Whether a record, by its hash, is not its owner's although it is signed. @default none is */
+  isDisowned?: (hash: Uint8Array) => boolean
   /** How signatures are checked. @default the one Ed25519 rule */
   verify?: typeof verify
 }
@@ -90,6 +92,8 @@ export interface Directory {
    * @throws PeerError, ForgedError; PeerError `STALE_RECORD` when it contradicts the best one, or lies below a pin
    */
   learn(record: Uint8Array): IdentityView
+  /** Head of the best record of an ID that was ever seen, if there is one. */
+  seen(id: Uint8Array): Head | undefined
   /** What is known without asking anybody; expired records are left out. */
   known(id: Uint8Array): Found | undefined
   /** Asks the DHT and the servers; undefined when nothing valid is known. Never throws. */
@@ -182,6 +186,10 @@ class RecordDirectory implements Directory {
     return best
   }
 
+  seen(id: Uint8Array): Head | undefined {
+    return this.#memory.headOf(identityRecordKey(id))
+  }
+
   known(id: Uint8Array): Found | undefined {
     const identity = this.#usable(identityRecordKey(id))
     if (identity?.kind !== 'identity') return undefined
@@ -242,7 +250,8 @@ class RecordDirectory implements Directory {
     if (!pin) return remembered
     // a stranger's entry in memory may be the other half of an equivocation: the pin decides which one is meant
     if (remembered) candidates.push(remembered)
-    const allowed = candidates.filter((view) => equal(view.hash, pin.hash) || above(view.head, pin))
+    const owned = candidates.filter((view) => !this.#init.isDisowned?.(view.hash))
+    const allowed = owned.filter((view) => equal(view.hash, pin.hash) || above(view.head, pin))
     const floor = this.#memory.isPinned(key) ? this.#memory.headOf(key) : undefined
     return allowed
       .filter((view) => !floor || equal(view.hash, floor.hash) || above(view.head, floor))
@@ -273,7 +282,7 @@ class RecordDirectory implements Directory {
   /** The remembered record, unless it is outside its window: then nothing lower may take its place either. */
   #usable(key: Uint8Array): RecordView | undefined {
     const view = this.#memory.get(key)
-    if (!view) return undefined
+    if (!view || this.#init.isDisowned?.(view.hash)) return undefined
     try {
       checkWindow(view, this.#init.protocolTime())
       return view

@@ -24,8 +24,8 @@ export type ContactStateName = (typeof CONTACT_STATE)[number]
 
 /** A request of ours that is not answered yet. */
 export interface Asked {
-  /** The encoded invite. */
-  invite: Uint8Array
+  /** The encoded invite; absent for a request by ID, which is left in the other's open box. */
+  invite?: Uint8Array
   /** Secret of the mailbox in which the answer will lie, 32 bytes. */
   replySecret: Uint8Array
   /** Built once the friend's records were found; undefined before. */
@@ -40,8 +40,8 @@ export interface Asked {
 /** A request of theirs that waits for the person. */
 export interface Asking {
   request: IncomingRequest
-  /** Invite that it came through, 8 bytes. */
-  inviteId: Uint8Array
+  /** Invite that it came through, 8 bytes; absent for the open box. */
+  inviteId?: Uint8Array
   /** Milliseconds. */
   receivedAt: number
 }
@@ -101,6 +101,8 @@ export interface Contact {
   /** Identity record as it was last believed, and its head. */
   record?: Uint8Array
   pin?: Head
+  /** The record was found by ID, and nobody confirmed that it is the newest. */
+  isUnconfirmed?: true
   /** Highest rekey number of this friendship. */
   rekey: number
   /** Seconds: when both sides were sure last. */
@@ -124,14 +126,18 @@ const MAX_REACH_SECRETS = 2
 const MAX_REACH_BYTES = limits.MAX_ADDRESSES * (limits.MAX_ADDRESS_BYTES + 1) + 16
 
 const askedShape = struct({
-  invite: [1, bytesBetween(1, MAX_INVITE_BYTES)],
+  invite: [1, optional(bytesBetween(1, MAX_INVITE_BYTES))],
   replySecret: [2, bytes(32)],
   leg: [3, optional(bytesBetween(1, 16384))],
   sentTo: [4, list(peerIdBytes, limits.MAX_RELAYS)],
   note: [5, text(limits.MAX_NOTE_BYTES)],
   earlier: [6, list(bytesBetween(1, 16384), MAX_EARLIER_LEGS)],
 })
-const askingShape = struct({ request: [1, bytesBetween(1, 16384)], inviteId: [2, bytes(8)], receivedAt: [3, uint()] })
+const askingShape = struct({
+  request: [1, bytesBetween(1, 16384)],
+  inviteId: [2, optional(bytes(8))],
+  receivedAt: [3, uint()],
+})
 const replyShape = struct({
   leg: [1, bytes(limits.LEG_BYTES)],
   secret: [2, bytes(32)],
@@ -166,6 +172,7 @@ const contactRow = struct({
   rekeying: [15, optional(rekeyingShape)],
   /** Bits of KEY_CHANGE. */
   keyChange: [16, optional(uint(7))],
+  unconfirmed: [17, optional(uint(1))],
 })
 const MAX_CONTACT_BYTES = 131_072
 /** With what every ID begins. */
@@ -213,6 +220,7 @@ export function putContact(tx: Transaction, store: Store, contact: Contact): voi
     state: CONTACT_STATE.indexOf(contact.state),
     verified: contact.verified ? 1 : 0,
     keyChange: contact.keyChange && encodeKeyChange(contact.keyChange),
+    unconfirmed: contact.isUnconfirmed && 1,
     asked: asked && {
       ...asked,
       leg: asked.leg && encodeOutgoingRequest(asked.leg),
@@ -235,12 +243,13 @@ export function deleteContact(tx: Transaction, store: Store, id: Uint8Array): vo
 export async function loadContacts(store: Store): Promise<Contact[]> {
   const rows = await store.list({ table: TABLE.contact, scope: NO_SCOPE, limit: 10_000 })
   return rows.map(({ value }) => {
-    const { asked, asking, rekeying, keyChange, ...row } = decode(contactRow, value, MAX_CONTACT_BYTES)
+    const { asked, asking, rekeying, keyChange, unconfirmed, ...row } = decode(contactRow, value, MAX_CONTACT_BYTES)
     return {
       ...row,
       state: CONTACT_STATE[row.state]!,
       verified: row.verified === 1,
       ...(keyChange !== undefined && { keyChange: decodeKeyChange(keyChange) }),
+      ...(unconfirmed === 1 && { isUnconfirmed: true as const }),
       ...(asked && {
         asked: {
           ...asked,

@@ -8,6 +8,8 @@ import type { ServerPool } from '../delivery/server-pool.ts'
 import type { Directory } from '../directory/directory.ts'
 import type { Clock, Logger, Network, Random, Store } from '../ports.ts'
 import type { KeyChangesInit, TrustMode } from './key-changes.ts'
+import type { Alarms } from './alarms.ts'
+import type { RequestPolicy } from './request-box.ts'
 import type { Self } from './self.ts'
 
 export interface FriendshipInit {
@@ -25,6 +27,8 @@ export interface FriendshipInit {
   delivery: Delivery
   /** Own relays, where this person reads mail; they may change while the node runs. */
   relays: () => readonly string[]
+  /** Who may ask to be a friend: who has an invite, or anybody who knows the ID. */
+  requests: RequestPolicy
   /** Where friends' nodes are reached, and this one. */
   direct: Pick<DirectLinks, 'told' | 'serverOf'>
   /** Seconds. */
@@ -33,8 +37,9 @@ export interface FriendshipInit {
   trust: TrustMode
   /** As `KeyChangesInit.notice`. */
   notice: KeyChangesInit['notice']
-  /** A friend saw a record of this identity that was not signed here. */
-  onUnknownHead: (friend: Uint8Array) => void
+  /** How many relays that this person used before sign that a record, by its hash, is the newest at its DHT key. Never throws. */
+  attest: (key: Uint8Array, hash: Uint8Array) => Promise<number>
+  alarms: Pick<Alarms, 'raise' | 'contradicting'>
   /** Sends what a new friend has to know first; never waits for the network. */
   greet: (friend: Uint8Array) => Promise<void>
 }

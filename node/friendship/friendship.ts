@@ -14,36 +14,56 @@ import type { Head } from '../wire/records.ts'
 import { type Contact, contactKey, isFriend, newContact } from './contact.ts'
 import { ContactBook } from './contact-book.ts'
 import { type FriendshipInit, replyName } from './contract.ts'
+import { Freshness } from './freshness.ts'
 import { Healing } from './healing.ts'
 import { IncomingRequests } from './incoming-requests.ts'
 import { Invites } from './invites.ts'
 import { KeyTrust } from './key-trust.ts'
 import { OutgoingRequests } from './outgoing-requests.ts'
 import { Pins } from './pins.ts'
+import { SILENCE_SECONDS } from './rendezvous.ts'
 import { Replies } from './replies.ts'
+import { Witness } from './witness.ts'
+import { RequestBox } from './request-box.ts'
+import { needsInvite } from './request-door.ts'
 
 export class Friendship {
   readonly #init: FriendshipInit
   readonly #book: ContactBook
   readonly #pins: Pins
+  readonly #witness: Witness
+  readonly #freshness: Freshness
   readonly #replies: Replies
   readonly #outgoing: OutgoingRequests
   readonly #incoming: IncomingRequests
   readonly #healing: Healing
   readonly invites: Invites
   readonly keys: KeyTrust
+  readonly box: RequestBox
 
   constructor(init: FriendshipInit) {
     this.#init = init
     const book = new ContactBook(init)
     this.#book = book
     this.#pins = new Pins({ ...init, book, onFollowed: (id) => this.#healing.look(id) })
+    this.#witness = new Witness({ ...init, book })
+    this.#freshness = new Freshness({ ...init, book })
     this.#replies = new Replies({ ...init, book })
     this.invites = new Invites({ ...init, onRequest: (own, leg) => this.#incoming.receive(own, leg) })
+    const { self, requests: policy } = init
+    const onRequest = (left: Uint8Array): Promise<boolean> => this.#incoming.receive(undefined, left)
+    this.box = new RequestBox({ ...init, id: self.id, policy, onRequest })
     this.#incoming = new IncomingRequests({ ...init, book, replies: this.#replies, invites: this.invites })
     const become = (tx: Transaction, contact: Contact): void => this.#become(tx, contact)
     const greet = (friend: Uint8Array): Promise<void> => this.#greet(friend)
-    this.#outgoing = new OutgoingRequests({ ...init, book, pins: this.#pins, become, greet })
+    this.#outgoing = new OutgoingRequests({
+      ...init,
+      book,
+      pins: this.#pins,
+      freshness: this.#freshness,
+      become,
+      greet,
+    })
     this.#healing = new Healing({ ...init, book, pins: this.#pins, greet })
     this.keys = new KeyTrust({ ...init, book, outgoing: this.#outgoing, healing: this.#healing })
   }
@@ -53,6 +73,7 @@ export class Friendship {
     await this.#book.load()
     for (const { id, pin, record } of this.all()) if (pin) this.#init.directory.pin(id, pin, record)
     await this.invites.start()
+    await this.box.start()
     return this.all()
       .filter(isFriend)
       .map(({ id }) => id)
@@ -113,6 +134,15 @@ export class Friendship {
     return this.#book.resolve(who)
   }
 
+  /** Looks for the records of friends of whom nothing was heard for long: they may have changed without a word. */
+  askAfterSilence(): void {
+    const now = this.#init.protocolTime()
+    for (const { id } of this.all().filter(isFriend)) {
+      const silence = this.#init.delivery.status.silence(id)
+      if (silence && silence.heardAt + SILENCE_SECONDS <= now) this.#pins.ask(id)
+    }
+  }
+
   /** Somebody who asks, else any contact; a name that is only claimed never stands for somebody who has that petname or ID. */
   resolveRequester(who: string): Contact {
     return this.#book.findRequester(who) ?? this.#book.resolve(who)
@@ -130,14 +160,26 @@ export class Friendship {
     }
   }
 
+  /** Whether somebody who was asked by ID has not been found yet. */
+  isSought(contact: Contact): boolean {
+    return this.#outgoing.isSought(contact)
+  }
+
+  /** What is believed of somebody who matters to the person. */
+  pinOf(id: Uint8Array): Head | undefined {
+    const contact = this.get(id)
+    return contact?.state === 'none' || contact?.state === 'blocked' ? undefined : contact?.pin
+  }
+
+  /** What a message to this friend says of records. */
   headsFor(friend: Uint8Array): { mine: Head; yours: Head | undefined } {
-    return { mine: this.#init.self.head, yours: this.get(friend)?.pin }
+    return this.#witness.headsFor(friend)
   }
 
   // ---- what the person does ----
 
   /**
-   * Asks somebody to be friends.
+   * Asks somebody to be friends, by an invite or by their ID. Who cannot be found by the ID yet is looked for from now on.
    * @throws UsageError `BAD_INVITE`, `INVITE_EXPIRED`, `INVITE_NEEDED`, `WRONG_STATE`, `NO_RELAY`, `TOO_LONG`
    */
   async add(init: { target: string; petname?: string; note?: string }): Promise<Contact> {
@@ -149,19 +191,28 @@ export class Friendship {
     const invite = byId ? undefined : decodeInvite(init.target)
     if (invite) checkInviteExpiry(invite, this.#init.protocolTime())
     const id = invite?.id ?? idFromText(init.target)
+    // who asks is answered, and nobody else need be found
+    const found = invite || this.get(id)?.asking ? undefined : await this.#outgoing.lookUp(this.#contactToAsk(id))
     return await this.#init.delivery.exclusively(id, async () => {
       const known = this.get(id)
       if (known?.asking) return await this.#incoming.accept(known, petname)
       const contact = this.#contactToAsk(id)
-      if (invite) return await this.#outgoing.ask(contact, invite, { ...(petname !== undefined && { petname }), note })
-      throw new UsageError('INVITE_NEEDED', 'this person takes requests by invite only', {
-        hint: 'ask them for the output of `kith invite`, and add that',
+      if (found && needsInvite(found.identity)) {
+        throw new UsageError('INVITE_NEEDED', 'this person takes requests by invite only', {
+          hint: 'ask them for the output of `kith invite`, and add that',
+        })
+      }
+      return await this.#outgoing.ask(contact, {
+        ...(invite && { invite }),
+        ...(found && { found }),
+        ...(petname !== undefined && { petname }),
+        note,
       })
     })
   }
 
   #contactToAsk(id: Uint8Array): Contact {
-    if (equal(id, this.#init.self.id)) throw new UsageError('BAD_INVITE', 'this invite is your own')
+    if (equal(id, this.#init.self.id)) throw new UsageError('BAD_INVITE', 'this is yourself')
     const contact = this.get(id) ?? newContact(id)
     if (contact.state === 'friend' || contact.state === 'accepted') {
       throw new UsageError('WRONG_STATE', 'you are friends already')
@@ -261,9 +312,11 @@ export class Friendship {
     this.#pins.recordStored(id)
   }
 
-  /** A head that is newer than our pin is looked up; one that we never signed is an alarm. */
-  heads(friend: Uint8Array, mine: Head, yours: Head | undefined): void {
-    this.#pins.heads(friend, mine, yours)
+  /** What a friend's message says of records: a newer one is looked up, one that its owner never signed is an alarm. */
+  heads(friend: Uint8Array, said: { mine: Head; yours: Head | undefined; sentAt: number }): void {
+    this.#witness.heard(friend, said)
+    this.#pins.follow(friend, said.mine)
+    this.#freshness.heard(friend, said.mine)
   }
 
   /** Both sides hold a session. */

@@ -1,10 +1,8 @@
 /**
- * Being asked (PROTOCOL 7): opens what comes through an invite, keeps it until the person decides, and consents. Nothing that
+ * Being asked (PROTOCOL 7): opens what comes through an invite or the open box, keeps it until the person decides, and consents. Nothing that
  * a stranger claims is shown before both ciphertexts of the request opened, or believed before the person accepted.
  */
-import { open } from '../crypto/aead.ts'
-import { equal } from '../crypto/bytes.ts'
-import { L } from '../crypto/labels.ts'
+import { equal, toHex } from '../crypto/bytes.ts'
 import { Transaction } from '../delivery/journal.ts'
 import { UsageError } from '../errors.ts'
 import { compareHeads, equivocates, readIdentityRecord } from '../identity/records.ts'
@@ -21,6 +19,7 @@ import type { Invites, OwnInvite } from './invites.ts'
 import { markReplay, openedLeg1, replayKey, replayRow } from './leg-opening.ts'
 import { followKeys } from './key-changes.ts'
 import type { Replies } from './replies.ts'
+import { legFromBox, legFromInvite } from './request-door.ts'
 
 const NO_SCOPE = new Uint8Array(0)
 
@@ -54,28 +53,37 @@ export class IncomingRequests {
     await journal.commit(tx)
   }
 
-  /** A leg came through an invite; true when it is on the disk, or can never be a request. */
-  async receive(own: OwnInvite, sealed: Uint8Array): Promise<boolean> {
-    const opened = openedLeg1(this.#init, () => open(own.invite.seal, sealed, L('inviteSeal')))
+  /**
+   * A leg came through an invite, or the open box; true when it is on the disk, or can never be a request. In the box it is
+   * left where it is while too many wait for the person.
+   */
+  async receive(own: OwnInvite | undefined, left: Uint8Array): Promise<boolean> {
+    const opened = openedLeg1(this.#init, () => (own ? legFromInvite(own.invite, left) : legFromBox(left)))
     if (opened === undefined || opened === 'early' || equal(opened.incoming.id, this.#init.self.id)) return true
     const { incoming, replayTag } = opened
     const { store, delivery } = this.#init
     const replay = replayKey(store, replayTag)
     return await delivery.exclusively(incoming.id, async () => {
       if (this.#stopped) return false
-      if (!(await store.get(replay)) && this.#isCredible(incoming)) await this.#take(own, incoming, replay)
+      if ((await store.get(replay)) || !this.#isCredible(incoming)) return true
+      const contact = this.#init.book.get(incoming.id) ?? newContact(incoming.id)
+      if (!own && contact.state !== 'blocked' && !this.#hasRoom(own, contact)) return false
+      await this.#take(own, contact, { incoming, replay })
       return true
     })
   }
 
-  async #take(own: OwnInvite, incoming: IncomingRequest, replay: RowKey): Promise<void> {
+  async #take(
+    own: OwnInvite | undefined,
+    contact: Contact,
+    { incoming, replay }: { incoming: IncomingRequest; replay: RowKey },
+  ): Promise<void> {
     const { book, invites, journal, clock, protocolTime } = this.#init
-    const contact = book.get(incoming.id) ?? newContact(incoming.id)
     const tx = new Transaction()
     markReplay(tx, replay, protocolTime())
     if (contact.state !== 'blocked' && this.#hasRoom(own, contact) && !this.#isOvertaken(incoming, own, contact)) {
-      invites.countRequest(tx, own.inviteId)
-      const asking = { request: incoming, inviteId: own.inviteId, receivedAt: clock.now() }
+      if (own) invites.countRequest(tx, own.inviteId)
+      const asking = { request: incoming, inviteId: own?.inviteId, receivedAt: clock.now() }
       const changed = { ...contact, name: incoming.request.name, asking }
       // we asked them, or accepted them before: their request is consent, and so was ours
       if (contact.asked || contact.state === 'accepted') {
@@ -102,11 +110,13 @@ export class IncomingRequests {
     return false
   }
 
-  #hasRoom(own: OwnInvite, contact: Contact): boolean {
+  #hasRoom(own: OwnInvite | undefined, contact: Contact): boolean {
     if (contact.asking || contact.asked || contact.state === 'accepted') return true
     const asking = this.#init.book.all().flatMap((one) => (one.asking ? [one.asking] : []))
-    const through = asking.filter((one) => equal(one.inviteId, own.inviteId)).length
-    return asking.length < limits.MAX_INCOMING_REQUESTS && through < limits.MAX_REQUESTS_PER_INVITE
+    const name = own ? toHex(own.inviteId) : undefined
+    const through = asking.filter(({ inviteId }) => (inviteId && toHex(inviteId)) === name).length
+    const most = own ? limits.MAX_REQUESTS_PER_INVITE : limits.MAX_REQUESTS_THROUGH_BOX
+    return asking.length < limits.MAX_INCOMING_REQUESTS && through < most
   }
 
   /**
@@ -173,7 +183,7 @@ export class IncomingRequests {
       reach: { peerId, addresses },
     })
     // a new session with somebody who was accepted before makes no new friendship
-    if (contact.state !== 'accepted' && contact.state !== 'friend') invites.useUp(tx, inviteId)
+    if (inviteId && contact.state !== 'accepted' && contact.state !== 'friend') invites.useUp(tx, inviteId)
     tx.afterCommit(() => {
       if (isBest) directory.pin(contact.id, record.head, record.bytes)
       replies.dispatch(changed)
@@ -182,11 +192,11 @@ export class IncomingRequests {
   }
 
   /**
-   * Whether a request came too late: made after its invite had ended, or by a friend before both were sure, when two
+   * Whether a request came too late: made after its invite, if it came by one, had ended, or by a friend before both were sure, when two
    * requests crossed.
    */
-  #isOvertaken({ request, device }: IncomingRequest, { invite }: OwnInvite, contact: Contact): boolean {
-    if (request.created > invite.expires) return true
+  #isOvertaken({ request, device }: IncomingRequest, own: OwnInvite | undefined, contact: Contact): boolean {
+    if (own && request.created > own.invite.expires) return true
     const { id, state, since, rekey, record, keyChange } = contact
     if (state !== 'friend' || since === undefined || record === undefined) return false
     // a device that has no session of ours can have crossed none: the friend lost the old one

@@ -1,64 +1,63 @@
 /**
- * Asking (PROTOCOL 7): looks the other up, builds leg 1, leaves it at the relays of the invite and reads the reply mailbox,
- * until c3 opens or nobody can answer any more.
+ * Asking (PROTOCOL 7): looks the other up, builds leg 1, leaves it at the relays of the invite, or in the open box of whoever
+ * takes requests from anybody, and reads the reply mailbox until c3 opens or nobody can answer any more.
  */
-import { seal } from '../crypto/aead.ts'
 import { equal } from '../crypto/bytes.ts'
-import { hmacSha256 } from '../crypto/hash.ts'
-import { L } from '../crypto/labels.ts'
-import { Transaction } from '../delivery/journal.ts'
-import type { Mail } from '../delivery/mail-reader.ts'
-import { ForgedError, PeerError, UsageError } from '../errors.ts'
+import type { Transaction } from '../delivery/journal.ts'
+import type { Found } from '../directory/directory.ts'
+import { UsageError } from '../errors.ts'
+import { type IdentityView, readIdentityRecord } from '../identity/records.ts'
 import { idToText } from '../identity/root.ts'
-import * as limits from '../limits.ts'
-import { friendMailbox, inviteMailbox, KIND, openCopy } from '../mailbox/keys.ts'
 import { createLeg1 } from '../session/leg1.ts'
-import { openLeg2 } from '../session/leg2.ts'
-import type { OutgoingRequest } from '../session/pending-request.ts'
 import { type Invite, invite as inviteShape, MAX_INVITE_BYTES } from '../wire/invite.ts'
 import { decode, encode } from '../wire/schema.ts'
-import { type Asked, type Contact, contactKey, MAX_EARLIER_LEGS, withAcceptedKeys, withReach } from './contact.ts'
-import type { ContactBook } from './contact-book.ts'
-import { type FriendshipInit, replyName } from './contract.ts'
+import { type Asked, type Contact, contactKey, withAcceptedKeys } from './contact.ts'
+import { replyName } from './contract.ts'
 import { Drives, type StepResult } from './drives.ts'
 import { isInWindow } from './leg-opening.ts'
 import { believe } from './key-changes.ts'
-import type { Pins } from './pins.ts'
+import { type ReplyMailboxInit, ReplyMailboxes, stillAnswerable } from './reply-mailbox.ts'
+import {
+  type Attempt,
+  DAY_MS,
+  HOUR_MS,
+  isClosed,
+  isGone,
+  isRefused,
+  isUnclaimed,
+  newAttempt,
+  standBefore,
+} from './request-attempt.ts'
+import { boxDoor, type Door, inviteDoor, needsInvite } from './request-door.ts'
 
-const DAY = 86_400
 /** A request that lies at the relays is left there again, since one of them may have lost it. */
-const REPEAT: StepResult = { ms: DAY * 1000 }
+const REPEAT: StepResult = { ms: DAY_MS }
 /** The reply mailbox is read for so long before a request is given up that, as far as is known, no relay took. */
-const READ_FIRST = { ms: 3_600_000 }
-/** The one refusal that stands for ever. */
-const RELEASED = 'released'
+const READ_FIRST = { ms: HOUR_MS }
+const CLOSED = 'they take requests by invite only: ask them for one'
 const SERVER_TIMEOUT_MS = 15_000
+/** Two steps of one day's round are never quite a day apart. */
+const LOOK_AGAIN_MS = DAY_MS / 2
 
-/** What this run has seen of a request. */
-interface Attempt {
-  /** R of the invite. */
-  reader: Uint8Array
-  /** Milliseconds: since when the reply mailbox is read. */
-  readSince: number | undefined
-  /** What relays said that do not take the request, by address, and when (milliseconds). */
-  refused: Map<string, { status: string; at: number }>
-}
-
-interface OutgoingRequestsInit extends FriendshipInit {
-  book: ContactBook
-  pins: Pins
-  /** Both sides hold a session: writes the contact as a friend. */
-  become: (tx: Transaction, contact: Contact) => void
+/** Whom a person asks, and with which words. */
+export interface Question {
+  /** How to knock; by the ID alone when there is none. */
+  invite?: Invite
+  /** Their records, where a lookup has just found them. */
+  found?: Found
+  petname?: string
+  note: string
 }
 
 export class OutgoingRequests {
-  readonly #init: OutgoingRequestsInit
+  readonly #init: ReplyMailboxInit
   readonly #drives: Drives
+  readonly #replies: ReplyMailboxes
   readonly #attempts = new Map<string, Attempt>()
-  #stopped = false
 
-  constructor(init: OutgoingRequestsInit) {
+  constructor(init: ReplyMailboxInit) {
     this.#init = init
+    this.#replies = new ReplyMailboxes(init)
     this.#drives = new Drives({ ...init, step: (id) => this.#step(id) })
   }
 
@@ -68,24 +67,40 @@ export class OutgoingRequests {
   }
 
   stop(): void {
-    this.#stopped = true
+    this.#replies.stop()
     this.#drives.stop()
+  }
+
+  /**
+   * The records of somebody who is asked by ID; undefined while nobody has them. Never throws.
+   * @param contact what is known of them
+   */
+  async lookUp({ id, pin, record }: Contact): Promise<Found | undefined> {
+    const { directory } = this.#init
+    if (!pin) return await directory.lookup(id)
+    return await directory.lookupFrom(id, pin, (record && readIdentityRecord(record).record.relays) ?? [])
+  }
+
+  /** Whether the request is by ID, and nobody has had the other's records yet. */
+  isSought({ id, asked }: Contact): boolean {
+    if (!asked || asked.invite || asked.leg || asked.earlier.length > 0) return false
+    return this.#attempts.get(contactKey(id))?.found === undefined
   }
 
   /**
    * Makes a request durable, in place of an earlier one, and sends it off. The caller holds the contact's queue.
    * @throws UsageError `NO_RELAY`, `TOO_LONG`, `WRONG_STATE` for a petname that another has
    */
-  async ask(contact: Contact, invite: Invite, { petname, note }: { petname?: string; note: string }): Promise<Contact> {
-    const { relays, random, protocolTime, book } = this.#init
+  async ask(contact: Contact, { invite, found, petname, note }: Question): Promise<Contact> {
+    const { relays, random, protocolTime, book, clock } = this.#init
     if (relays().length === 0) {
       throw new UsageError('NO_RELAY', 'without a relay nobody can answer', {
         hint: 'add one: `kith config set relays ADDRESS`, then start again',
       })
     }
     const before = contact.asked
-    const asked = {
-      invite: encode(inviteShape, invite),
+    const asked: Asked = {
+      ...(invite && { invite: encode(inviteShape, invite) }),
       // somebody who opened an earlier leg answers where it says, and the answer still counts
       replySecret: before?.replySecret ?? random.bytes(32),
       earlier: before ? stillAnswerable(before, protocolTime()) : [],
@@ -95,6 +110,7 @@ export class OutgoingRequests {
     const name = book.checkPetname(petname ?? contact.petname, contact.id)
     const changed: Contact = { ...contact, state: 'outgoing', reason: undefined, petname: name, asked }
     await book.save(changed, (tx) => tx.event('contact', { id: idToText(contact.id), state: 'outgoing' }))
+    if (found) this.#attemptOf(contact.id, asked).found = { records: found, at: clock.now() }
     this.#drives.go(contact.id)
     return changed
   }
@@ -111,67 +127,99 @@ export class OutgoingRequests {
 
   async #step(id: Uint8Array): Promise<StepResult> {
     const { book, reader, clock, protocolTime } = this.#init
-    const asked = book.get(id)?.asked
+    const contact = book.get(id)
+    const asked = contact?.asked
     if (!asked) {
       this.#attempts.delete(contactKey(id))
       return 'done'
     }
-    const invite = decode(inviteShape, asked.invite, MAX_INVITE_BYTES)
-    const attempt = this.#attemptOf(id, invite)
+    const attempt = this.#attemptOf(id, asked)
     const now = protocolTime()
     // somebody who opened an earlier leg may answer at any time
-    if (stillAnswerable(asked, now).length > 0) this.#watchReply(id, asked.replySecret)
-    if (this.#reasonToEnd(id, asked) !== undefined) return (await this.#giveUp(id)) ? 'done' : 'again'
-    const isOver = !isOpenable(asked, now) && invite.expires <= now
-    if (!isOver && !isOpenable(asked, now) && !(await this.#buildLeg(id, asked, invite))) return 'again'
+    if (stillAnswerable(asked, now).length > 0) this.#replies.watch(id, asked.replySecret)
+    await this.#findAgain(contact, asked, attempt)
+    if (this.#reasonToEnd(contact, asked) !== undefined) return (await this.#giveUp(id)) ? 'done' : 'again'
+    const isOver = !isOpenable(asked, now) && (endOf(asked) <= now || isClosed(attempt))
+    if (!isOver && !isOpenable(asked, now) && !(await this.#buildLeg(id, asked, attempt))) return 'again'
     if (!(await reader.ready(replyName(contactKey(id))))) return 'again'
     attempt.readSince ??= clock.now()
     if (isOver) return isPlaced(asked) ? REPEAT : READ_FIRST
-    const missing = this.#withoutLeg(id, invite)
+    const door = this.#doorOf(book.get(id), attempt)
+    if (!door) return REPEAT
+    const missing = this.#withoutLeg(id, door)
     // where it lies it need not be left again, except on the day's round: each time costs postage
-    const due = (missing.length > 0 ? missing : invite.relays).filter((address) => !this.#isRefused(attempt, address))
-    await Promise.allSettled(due.map((address) => this.#leaveAt(id, invite, address, attempt)))
-    const waiting = this.#withoutLeg(id, invite).filter((address) => !this.#isRefused(attempt, address))
+    const due = (missing.length > 0 ? missing : door.relays).filter(
+      (address) => !isRefused(attempt, address, clock.now()),
+    )
+    await Promise.allSettled(due.map((address) => this.#leaveAt(id, door, address, attempt)))
+    const waiting = this.#withoutLeg(id, door).filter((address) => !isRefused(attempt, address, clock.now()))
     if (waiting.length > 0) return 'again'
-    return isGone(invite, attempt) && !isPlaced(asked) ? READ_FIRST : REPEAT
+    if (isUnclaimed(door, attempt)) return { ms: HOUR_MS }
+    return isGone(door, attempt) && !isPlaced(asked) ? READ_FIRST : REPEAT
   }
 
-  /** Whether a relay need not be asked now: each time costs postage. */
-  #isRefused({ refused }: Attempt, address: string): boolean {
-    const said = refused.get(address)
-    return said !== undefined && (said.status === RELEASED || this.#init.clock.now() - said.at < DAY * 1000)
-  }
-
-  #attemptOf(id: Uint8Array, invite: Invite): Attempt {
+  #attemptOf(id: Uint8Array, { invite }: Asked): Attempt {
     const key = contactKey(id)
     const known = this.#attempts.get(key)
-    if (known && equal(known.reader, invite.reader)) return known
-    const attempt: Attempt = { reader: invite.reader, readSince: undefined, refused: new Map() }
+    if (known && isSameInvite(known.invite, invite)) return known
+    const attempt = newAttempt(invite)
     this.#attempts.set(key, attempt)
     return attempt
   }
 
-  /** Relays of the invite at which the present leg was not left yet. */
-  #withoutLeg(id: Uint8Array, invite: Invite): string[] {
+  /** Looks for the records of somebody who is asked by ID: they may have another box by now, or none. */
+  async #findAgain(contact: Contact, { invite }: Asked, attempt: Attempt): Promise<void> {
+    const { clock, freshness } = this.#init
+    if (invite || (attempt.found && clock.now() - attempt.found.at < LOOK_AGAIN_MS)) return
+    const records = await this.lookUp(contact)
+    if (!records) return
+    attempt.found = { records, at: clock.now() }
+    await freshness.askAgain(contact)
+  }
+
+  /** The identity record of somebody who is asked by ID, as it was found last. */
+  #recordOf({ asked, record }: Contact, { found }: Attempt): IdentityView | undefined {
+    if (found) return found.records.identity
+    return asked?.leg && record ? readIdentityRecord(record) : undefined
+  }
+
+  /** Where the request is left; undefined while that is not known, and where there is no box any more. */
+  #doorOf(contact: Contact | undefined, attempt: Attempt): Door | undefined {
+    if (!contact?.asked) return undefined
+    const { invite, replySecret } = contact.asked
+    const view = this.#recordOf(contact, attempt)
+    const door = invite ? inviteDoor(readInvite(invite)) : view && boxDoor(view, replySecret)
+    if (door) standBefore(attempt, door)
+    return door
+  }
+
+  /** Relays at which the present leg was not left yet. */
+  #withoutLeg(id: Uint8Array, door: Door): string[] {
     const sentTo = this.#init.book.get(id)?.asked?.sentTo ?? []
-    return invite.relays.filter((address) => {
+    return door.relays.filter((address) => {
       const server = this.#init.network.serverId(address)
       return !sentTo.some((known) => equal(known, server))
     })
   }
 
   /** Why nobody can answer any more; undefined while somebody may. */
-  #reasonToEnd(id: Uint8Array, asked: Asked): string | undefined {
-    const invite = decode(inviteShape, asked.invite, MAX_INVITE_BYTES)
+  #reasonToEnd(contact: Contact, asked: Asked): string | undefined {
     const now = this.#init.protocolTime()
-    const isExpired = invite.expires <= now
-    if (isExpired && stillAnswerable(asked, now).length === 0) return 'the invite expired before they answered'
-    const { readSince, ...attempt } = this.#attemptOf(id, invite)
+    const attempt = this.#attemptOf(contact.id, asked)
+    const { readSince } = attempt
+    const isExpired = endOf(asked) <= now
+    if (stillAnswerable(asked, now).length === 0) {
+      if (isClosed(attempt)) return CLOSED
+      if (isExpired) return 'the invite expired before they answered'
+    }
     // a relay may have taken the leg and its word been lost: then the answer lies in the reply mailbox
     const hasRead = readSince !== undefined && this.#init.clock.now() - readSince >= READ_FIRST.ms
     if (isPlaced(asked) || !hasRead) return undefined
+    if (isClosed(attempt)) return CLOSED
     if (isExpired && !isOpenable(asked, now)) return 'the invite expired before a relay took the request'
-    return isGone(invite, attempt) ? 'the invite was used up or taken back before' : undefined
+    // who is asked by ID may have another box by tomorrow
+    const door = asked.invite && this.#doorOf(contact, attempt)
+    return door && isGone(door, attempt) ? 'the invite was used up or taken back before' : undefined
   }
 
   /** Nobody can answer any more: false when the person has asked anew meanwhile. */
@@ -180,7 +228,7 @@ export class OutgoingRequests {
     return await delivery.exclusively(id, async () => {
       const contact = book.get(id)
       if (!contact?.asked) return true
-      const reason = this.#reasonToEnd(id, contact.asked)
+      const reason = this.#reasonToEnd(contact, contact.asked)
       if (reason === undefined) return false
       const changed = { ...contact, asked: undefined }
       // who accepted a request of theirs meanwhile loses nothing by it
@@ -195,11 +243,15 @@ export class OutgoingRequests {
   }
 
   /** Builds a leg for the request that the step began with. */
-  async #buildLeg(id: Uint8Array, asked: Asked, invite: Invite): Promise<boolean> {
-    const { book, directory, delivery, random, self, relays, protocolTime } = this.#init
-    const found = await directory.lookupFrom(id, invite.pin, invite.relays)
+  async #buildLeg(id: Uint8Array, asked: Asked, attempt: Attempt): Promise<boolean> {
+    const { book, directory, delivery, random, self, relays, protocolTime, freshness } = this.#init
+    const invite = asked.invite && readInvite(asked.invite)
+    const found = invite ? await directory.lookupFrom(id, invite.pin, invite.relays) : attempt.found?.records
     const prekey = found?.prekeys.toSorted((a, b) => b.head.seq - a.head.seq)[0]
-    if (!found || !prekey) return false
+    if (!invite && !prekey) attempt.found = undefined
+    if (!found || !prekey || (!invite && needsInvite(found.identity))) return false
+    // an invite says itself which record is meant
+    const isFresh = invite !== undefined || (await freshness.isConfirmed(found.identity))
     return await delivery.exclusively(id, async () => {
       const contact = book.get(id)
       // the records were looked for as one invite says: another one may demand a newer record
@@ -218,29 +270,31 @@ export class OutgoingRequests {
           note: contact.asked.note,
         },
       })
-      await book.save({
+      const changed: Contact = {
         ...withAcceptedKeys(believe(contact, found.identity)),
+        isUnconfirmed: isFresh ? undefined : true,
         asked: { ...contact.asked, leg: outgoing, earlier: stillAnswerable(contact.asked, protocolTime()), sentTo: [] },
+      }
+      await book.save(changed, (tx) => {
+        if (!isFresh) tx.event('contact', { id: idToText(id), state: contact.state, freshness: 'unconfirmed' })
       })
       directory.pin(id, found.identity.head, found.identity.bytes)
-      this.#watchReply(id, asked.replySecret)
+      this.#replies.watch(id, asked.replySecret)
       return true
     })
   }
 
-  async #leaveAt(id: Uint8Array, invite: Invite, address: string, attempt: Attempt): Promise<void> {
+  async #leaveAt(id: Uint8Array, door: Door, address: string, attempt: Attempt): Promise<void> {
     const { book, delivery, pool, clock } = this.#init
     const leg = book.get(id)?.asked?.leg
     if (!leg) return
-    // one plaintext under one nonce: the same bytes at every relay and every try
-    const nonce = hmacSha256(invite.seal, L('inviteSeal'), leg.leg).subarray(0, 24)
-    const sealed = seal(invite.seal, nonce, leg.leg, L('inviteSeal'))
-    const { writer, address: mailbox } = inviteMailbox(invite)
+    const left = door.wrap(leg.leg)
+    attempt.refused.delete(address)
     const server = await pool.withServer(address, SERVER_TIMEOUT_MS, async ({ client, peerId }) => {
       const answer = await client.request({
-        address: mailbox,
-        writerSeed: writer.seed,
-        leg: sealed,
+        address: door.address,
+        writerSeed: door.writerSeed,
+        leg: left,
         expires: leg.expires,
       })
       if (answer.status === 'placed') return peerId
@@ -258,52 +312,15 @@ export class OutgoingRequests {
       await book.save({ ...contact, asked: { ...contact.asked, sentTo: [...contact.asked.sentTo, server] } })
     })
   }
-
-  #watchReply(id: Uint8Array, secret: Uint8Array): void {
-    this.#init.reader.watch({
-      name: replyName(contactKey(id)),
-      kind: KIND.friend,
-      keysAt: (server) => {
-        const { writer, reader } = friendMailbox(secret, server)
-        return { writer: writer.public, reader }
-      },
-      receive: async (mail) => {
-        const done: boolean[] = []
-        for (const one of mail) done.push(await this.#receiveReply(id, secret, one))
-        return done
-      },
-    })
-  }
-
-  async #receiveReply(id: Uint8Array, secret: Uint8Array, mail: Mail): Promise<boolean> {
-    const { book, pins, journal, delivery, self, protocolTime, become, greet } = this.#init
-    const friend = await delivery.exclusively(id, async () => {
-      const contact = book.get(id)
-      if (this.#stopped) return 'later'
-      if (!contact?.asked) return undefined
-      const opened = openReply(stillAnswerable(contact.asked, protocolTime()), secret, mail, self.identitySecrets)
-      if (!opened || opened.accept.rekey > contact.rekey + limits.MAX_REKEY_STEP) return undefined
-      const { accept, session, secrets } = opened
-      const tx = new Transaction()
-      const { relays, peerId, addresses } = accept
-      delivery.openChannel(tx, id, { session, secrets, relays, reach: { peerId, addresses } })
-      // the one-time keys go in the batch that makes the session
-      const rekey = Math.max(contact.rekey, accept.rekey)
-      become(tx, { ...contact, name: accept.name, rekey, reach: withReach(contact, secrets) })
-      await journal.commit(tx)
-      pins.heads(id, accept.head, undefined)
-      return contact
-    })
-    if (friend === 'later') return false
-    if (friend) await greet(id)
-    return true
-  }
 }
 
-/** The legs whose one-time keys are kept when a new one is built. */
-function stillAnswerable(asked: Asked, now: number): OutgoingRequest[] {
-  const legs = asked.leg ? [asked.leg, ...asked.earlier] : asked.earlier
-  return legs.filter((leg) => leg.created + limits.ONE_TIME_KEY_DAYS * DAY > now).slice(0, MAX_EARLIER_LEGS)
+function readInvite(encoded: Uint8Array): Invite {
+  return decode(inviteShape, encoded, MAX_INVITE_BYTES)
+}
+
+/** Seconds: from when on no new leg is made. */
+function endOf({ invite }: Asked): number {
+  return invite ? readInvite(invite).expires : Number.POSITIVE_INFINITY
 }
 
 /** Whether there is a leg that may still be opened for the first time. */
@@ -316,26 +333,11 @@ function isPlaced({ sentTo, earlier }: Asked): boolean {
   return sentTo.length > 0 || earlier.length > 0
 }
 
-/** Whether every relay of an invite says that it was given up. */
-function isGone({ relays }: Invite, { refused }: Pick<Attempt, 'refused'>): boolean {
-  return relays.every((address) => refused.get(address)?.status === RELEASED)
-}
-
 /** Whether it is the same request still, at the same leg. */
 function isSame(one: Asked, other: Asked): boolean {
-  const isOne = equal(one.invite, other.invite) && equal(one.replySecret, other.replySecret)
-  return isOne && one.leg === other.leg
+  return isSameInvite(one.invite, other.invite) && equal(one.replySecret, other.replySecret) && one.leg === other.leg
 }
 
-function openReply(legs: readonly OutgoingRequest[], secret: Uint8Array, mail: Mail, identitySecrets: Uint8Array[]) {
-  for (const [outgoing, identitySecret] of legs.flatMap((leg) => identitySecrets.map((one) => [leg, one] as const))) {
-    try {
-      const leg = openCopy(friendMailbox(secret, mail.server).copyKey, mail.copy)
-      return openLeg2({ outgoing, leg, identitySecret })
-    } catch (error) {
-      // garbage in place of the answer burns no key: the true one still opens
-      if (!(error instanceof ForgedError) && !(error instanceof PeerError)) throw error
-    }
-  }
-  return undefined
+function isSameInvite(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
+  return one && other ? equal(one, other) : one === other
 }

@@ -2,6 +2,7 @@
  * Which record of a contact is believed (PROTOCOL 2 and 4): pinned when a request is built or accepted, and followed when a
  * friend's messages name a newer one. A new root key has another safety number: it has to be compared again.
  */
+import { isRelay } from '../delivery/direct-links.ts'
 import { Transaction } from '../delivery/journal.ts'
 import { describe } from '../errors.ts'
 import { compareHeads } from '../identity/records.ts'
@@ -16,16 +17,7 @@ import { followKeys } from './key-changes.ts'
 /** A friend's newer record is asked for at most this often, whatever their messages say. */
 const FOLLOW_MS = 600_000
 
-type PinsNeeds =
-  | 'self'
-  | 'clock'
-  | 'logger'
-  | 'journal'
-  | 'directory'
-  | 'delivery'
-  | 'trust'
-  | 'notice'
-  | 'onUnknownHead'
+type PinsNeeds = 'clock' | 'logger' | 'journal' | 'directory' | 'delivery' | 'trust' | 'notice'
 type PinsInit = Pick<FriendshipInit, PinsNeeds> & {
   book: ContactBook
   /** A newer record of this contact is believed. */
@@ -66,18 +58,14 @@ export class Pins {
     this.#stored.set(key, clock.after(wait, take))
   }
 
-  /** A head that is newer than our pin is looked up; one that we never signed is an alarm. */
-  heads(friend: Uint8Array, mine: Head, yours: Head | undefined): void {
-    const { book, self, logger, onUnknownHead } = this.#init
-    const contact = book.get(friend)
-    if (yours && !self.signed(yours)) {
-      logger.warn('a friend saw a record of this identity that was not signed here')
-      onUnknownHead(friend)
-    }
-    if (contact?.pin && compareHeads(mine, contact.pin) > 0) this.#follow(contact.id)
+  /** A friend's head that is newer than our pin is looked up. */
+  follow(friend: Uint8Array, mine: Head): void {
+    const contact = this.#init.book.get(friend)
+    if (contact?.pin && compareHeads(mine, contact.pin) > 0) this.ask(contact.id)
   }
 
-  #follow(id: Uint8Array): void {
+  /** Looks for a newer record of a friend than the believed one, unless that was done a moment ago. */
+  ask(id: Uint8Array): void {
     const { clock, logger } = this.#init
     const now = clock.now()
     const key = contactKey(id)
@@ -87,7 +75,11 @@ export class Pins {
   }
 
   async #look(id: Uint8Array): Promise<void> {
-    await this.#take(id, await this.#init.directory.lookup(id))
+    const { book, directory, delivery } = this.#init
+    const pin = book.get(id)?.pin
+    if (!pin) return
+    // the friend's relays have it although every peer of the DHT hides it
+    await this.#take(id, await directory.lookupFrom(id, pin, delivery.status.serversOf(id).filter(isRelay)))
   }
 
   async #take(id: Uint8Array, found: Found | undefined): Promise<void> {

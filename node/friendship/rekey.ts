@@ -172,7 +172,7 @@ export class Rekey {
     // the one-time keys go in the batch that makes the session
     this.#settle(tx, { ...contact, rekey }, { ...contact.rekeying!, leg: undefined, settled: true })
     await journal.commit(tx)
-    pins.heads(id, accept.head, undefined)
+    pins.follow(id, accept.head)
     return true
   }
 

@@ -19,7 +19,7 @@ import type { Network, Random } from '../ports.ts'
 import type { Contact } from './contact.ts'
 
 /** As long without a word, a friend may have gone where the relays do not lead. */
-const SILENCE_SECONDS = 7 * 86_400
+export const SILENCE_SECONDS = 7 * 86_400
 
 export interface RendezvousInit {
   delivery: Delivery

@@ -27,7 +27,7 @@ import { createInception, idToText, inceptionId, rootKeyPair } from '../identity
 import * as limits from '../limits.ts'
 import { type Random, type Store, TABLE } from '../ports.ts'
 import type { OwnPrekeys } from '../session/leg1.ts'
-import type { Head } from '../wire/records.ts'
+import { type Head, type IdentityRecord, REQUEST_POLICY } from '../wire/records.ts'
 import { decode, encode, struct, text } from '../wire/schema.ts'
 
 const NO_SCOPE = new Uint8Array(0)
@@ -37,6 +37,9 @@ const profileRow = struct({ name: [1, text(limits.MAX_NAME_BYTES)] })
 const DAY = 86_400
 /** The identity record is signed again when less than this is left of its 90 days. */
 const RENEW_DAYS = 45
+
+/** What an identity record says of friend requests. */
+export type RequestTerms = Pick<IdentityRecord, 'policy' | 'requestReader' | 'relays'>
 
 /** Draws and signs a new identity; the rows to write, and the ID. `entropy` is what the words stand for. */
 export function createSelf(init: { entropy: Uint8Array; name: string; random: Random; now: number }): {
@@ -167,15 +170,19 @@ export class Self {
   }
 
   /**
-   * Replaces what is due: a weekly prekey, an old record. Durable before it resolves.
+   * Replaces what is due: a weekly prekey, a record that is old or says something else of requests than `terms`. Durable
+   * before it resolves.
    * @param now protocol time in seconds
    * @returns whether there is something new to publish
    */
-  async renew(journal: Journal, random: Random, now: number): Promise<boolean> {
+  async renew(
+    { journal, random, now }: { journal: Journal; random: Random; now: number },
+    terms: RequestTerms = { policy: REQUEST_POLICY.invite },
+  ): Promise<boolean> {
     const prekeys = rotatePrekeys({ id: this.id, device: this.#keys.device }, this.#keys.prekeys, now, random)
     let { records } = this.#keys
     let record = this.#record
-    if (record.record.expires < now + RENEW_DAYS * DAY) {
+    if (record.record.expires < now + RENEW_DAYS * DAY || !areTerms(record.record, terms)) {
       const { inception, events, devices, revoked } = record.record
       record = createIdentityRecord({
         root: ed25519KeyPair(this.#keys.rootSeed),
@@ -185,6 +192,7 @@ export class Self {
         events,
         devices,
         revoked,
+        ...terms,
       })
       records = keepRecord(records, { seq: record.head.seq, record: record.bytes }, now)
     }
@@ -219,4 +227,13 @@ export class Self {
       this.#record = readIdentityRecord(keys.records.at(-1)!.record)
     })
   }
+}
+
+function areTerms(record: IdentityRecord, terms: RequestTerms): boolean {
+  const nothing = new Uint8Array(0)
+  return (
+    record.policy === terms.policy &&
+    equal(record.requestReader ?? nothing, terms.requestReader ?? nothing) &&
+    record.relays?.join() === terms.relays?.join()
+  )
 }

@@ -175,7 +175,7 @@ export function rotateRoot(keys: OwnKeys, entropy: Uint8Array, random: Random, n
       hint: 'use the 24 words that `kith init` showed for this one',
     })
   }
-  const { inception, events, devices, revoked } = current.record
+  const { inception, events, devices, revoked, policy, requestReader, relays } = current.record
   const device = createDevice(random, now)
   const root = rootKeyPair(entropy, events.length + 1)
   const record = createIdentityRecord({
@@ -186,6 +186,9 @@ export function rotateRoot(keys: OwnKeys, entropy: Uint8Array, random: Random, n
     events: [...events, createKeyEvent(entropy, events)],
     devices: [deviceEntry(device)],
     revoked: [...revoked, ...devices.map(({ signing }) => signing)].slice(-limits.MAX_REVOKED_DEVICES),
+    policy,
+    requestReader,
+    relays,
   })
   const old: FormerDevice = {
     signing: deviceEntry(keys.device).signing,

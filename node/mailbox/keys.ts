@@ -5,6 +5,7 @@
  *   address = H(L("mbx") || u8 kind || W || R)
  *   W seed || R seed || copy key = HKDF(salt none, secret, L("mailbox-keys") || 0x00 || server's peer ID, 96)
  *   reach mailboxes: the same from L("reach-keys") || u32 quarter || server's peer ID
+ *   W seed of an open request box = HKDF(salt none, ID, L("open-box"), 32)
  *   copy = nonce(24) || XChaCha20-Poly1305(copy key, envelope or leg; AD L("copy")), 40 bytes longer
  */
 import { open, seal } from '../crypto/aead.ts'
@@ -149,6 +150,15 @@ export function inviteMailbox(invite: { writerSeed: Uint8Array; reader: Uint8Arr
 } {
   const writer = ed25519KeyPair(invite.writerSeed)
   return { writer, address: mailboxAddress(KIND.invite, writer.public, invite.reader) }
+}
+
+/**
+ * The open request box of an ID (32 bytes): its writing key, which everybody who knows the ID can make, and the address to
+ * knock at. Who reads, `reader` (a raw public key of 32 bytes), stands in the identity record.
+ */
+export function openBox(id: Uint8Array, reader: Uint8Array): { writer: Ed25519KeyPair; address: Uint8Array } {
+  const writer = ed25519KeyPair(hkdfSha256(NO_SALT, id, L('openBox'), 32))
+  return { writer, address: mailboxAddress(KIND.box, writer.public, reader) }
 }
 
 /** What is PUT at one server: the bytes sealed under that server's copy key with 24 fresh random bytes. */

@@ -18,8 +18,8 @@ export class ContactService implements Pick<NodeService, ContactMethods> {
     target: string
     petname?: string
     note?: string
-  }): Promise<{ id: string; state: ContactState }> {
-    return stateOf(await this.#parts.friendship.add(options))
+  }): Promise<{ id: string; state: ContactState; reason?: string }> {
+    return this.#stateOf(await this.#parts.friendship.add(options))
   }
 
   async requests(): Promise<RequestView[]> {
@@ -35,22 +35,22 @@ export class ContactService implements Pick<NodeService, ContactMethods> {
 
   async accept(who: string, petname?: string): Promise<{ id: string; state: ContactState }> {
     const { friendship } = this.#parts
-    return stateOf(await friendship.accept(friendship.resolveRequester(who), petname))
+    return this.#stateOf(await friendship.accept(friendship.resolveRequester(who), petname))
   }
 
   async decline(who: string): Promise<{ id: string; state: ContactState }> {
     const { friendship } = this.#parts
-    return stateOf(await friendship.decline(friendship.resolveRequester(who)))
+    return this.#stateOf(await friendship.decline(friendship.resolveRequester(who)))
   }
 
   async block(who: string): Promise<{ id: string; state: ContactState }> {
     const { friendship } = this.#parts
-    return stateOf(await friendship.end(friendship.resolveAnybody(who), true))
+    return this.#stateOf(await friendship.end(friendship.resolveAnybody(who), true))
   }
 
   async unfriend(who: string): Promise<{ id: string; state: ContactState }> {
     const { friendship } = this.#parts
-    return stateOf(await friendship.end(friendship.resolve(who), false))
+    return this.#stateOf(await friendship.end(friendship.resolve(who), false))
   }
 
   async friends(): Promise<ContactView[]> {
@@ -63,10 +63,11 @@ export class ContactService implements Pick<NodeService, ContactMethods> {
         petname: contact.petname,
         name: contact.name,
         state: contact.state,
-        ...(contact.reason !== undefined && { reason: contact.reason }),
+        ...this.#reasonOf(contact),
         verified: this.#isVerified(contact),
         trust: this.#trustOf(contact),
         ...(isUnaccepted(contact) && { keysChanged: true as const }),
+        ...(contact.isUnconfirmed && { freshness: 'unconfirmed' as const }),
         online: delivery.status.isOnline(contact.id),
         unread: conversations.unread(contact.id),
       }))
@@ -84,7 +85,7 @@ export class ContactService implements Pick<NodeService, ContactMethods> {
   async trust(who: string): Promise<{ id: string; state: ContactState; verified: boolean }> {
     const { friendship } = this.#parts
     const contact = await friendship.keys.accept(friendship.resolve(who))
-    return { ...stateOf(contact), verified: this.#isVerified(contact) }
+    return { ...this.#stateOf(contact), verified: this.#isVerified(contact) }
   }
 
   #trustOf(contact: Contact): ContactView['trust'] {
@@ -92,13 +93,19 @@ export class ContactService implements Pick<NodeService, ContactMethods> {
     return contact.keyChange?.wasVerified === true ? 'changed' : 'unverified'
   }
 
+  #stateOf(contact: Contact): { id: string; state: ContactState; reason?: string } {
+    return { id: idToText(contact.id), state: contact.state, ...this.#reasonOf(contact) }
+  }
+
+  /** Why a request was given up, or what it waits for. */
+  #reasonOf(contact: Contact): { reason?: string } {
+    if (contact.reason !== undefined) return { reason: contact.reason }
+    return this.#parts.friendship.isSought(contact) ? { reason: 'their records were not found yet' } : {}
+  }
+
   /** An older home may hold what was taken back since: while it is in doubt nobody is shown as verified. */
   #isVerified(contact: Contact): boolean {
     const why = this.#parts.delivery.status.behind(contact.id)
     return contact.verified && why !== 'home' && why !== 'friend'
   }
-}
-
-function stateOf(contact: Contact): { id: string; state: ContactState } {
-  return { id: idToText(contact.id), state: contact.state }
 }

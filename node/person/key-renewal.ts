@@ -28,6 +28,8 @@ export class KeyRenewal {
   #timer: Timer | undefined
   #renewing: Promise<void> = Promise.resolve()
   #isShredded = false
+  /** Before, the relays may not have told the time. */
+  #hasBegun = false
   /** Whether relays have told the time. */
   #hasTime = false
 
@@ -72,11 +74,17 @@ export class KeyRenewal {
     if (this.#init.isRunning()) this.#publish()
   }
 
+  /** What the record says of this node may be another thing now. */
+  look(): void {
+    if (this.#hasBegun) this.#renew()
+  }
+
   #renew(): void {
     const { ports, parts, isRunning, onRound } = this.#init
     const { clock, random, logger } = ports
     const { self, journal, time, directory, friendship } = parts
     if (!isRunning()) return
+    this.#hasBegun = true
     this.#timer?.cancel()
     this.#timer = clock.after(RENEW_MS, () => {
       this.#renew()
@@ -88,8 +96,10 @@ export class KeyRenewal {
     // one after the other: each begins with the keys that the one before left
     this.#renewing = this.#renewing
       .then(async () => {
-        const changed = await self.renew(journal, random, Math.floor(time.now()))
+        const { box } = friendship
+        const changed = await self.renew({ journal, random, now: Math.floor(time.now()) }, box.terms())
         if (changed) this.#publish()
+        await box.settle()
         // a run that ended between the two steps left it to this one
         if (changed || !this.#isShredded) await this.#shred()
       })

@@ -2,6 +2,7 @@
 import type { Problem } from '../api/service.ts'
 import type { DirectMode } from '../delivery/direct-links.ts'
 import type { TrustMode } from '../friendship/key-changes.ts'
+import type { RequestPolicy } from '../friendship/request-box.ts'
 
 export interface NodeOptions {
   /** Multiaddrs of the relays where this person reads mail, at most 4. */
@@ -18,6 +19,8 @@ export interface NodeOptions {
   direct?: DirectMode
   /** What happens when a friend's keys change: nothing is sent until they are accepted, or it is only told. @default 'pin' */
   trust?: TrustMode
+  /** Who may ask to be a friend: who has an invite, or anybody who knows the ID. @default 'invite' */
+  requests?: RequestPolicy
   /** 32-byte Ed25519 seed of the transport key, which signs receipts; without it the node serves no mailbox. */
   signingSeed?: Uint8Array
 }
@@ -36,6 +39,7 @@ export function settingsOf(options: NodeOptions): Settings {
     problems: () => [],
     direct: 'never',
     trust: 'pin',
+    requests: 'invite',
     ...options,
   }
 }

@@ -7,12 +7,13 @@ import { Conversations } from '../conversation/conversation.ts'
 import { createCustody, type Custody } from '../custody/custody.ts'
 import { createLocalLink } from '../custody/local-link.ts'
 import { Courier } from '../delivery/courier.ts'
+import { equal } from '../crypto/bytes.ts'
 import { Delivery } from '../delivery/delivery.ts'
 import { DirectLinks } from '../delivery/direct-links.ts'
 import { GossipGate } from '../delivery/gossip-gate.ts'
 import { Journal } from '../delivery/journal.ts'
 import { MailReader } from '../delivery/mail-reader.ts'
-import { askServers, handToServers } from '../delivery/record-servers.ts'
+import { askServers, countReceipts, handToServers } from '../delivery/record-servers.ts'
 import { RelayStanding } from '../delivery/relay-standing.ts'
 import { ServerPool } from '../delivery/server-pool.ts'
 import { createDirectory, type Directory } from '../directory/directory.ts'
@@ -154,8 +155,10 @@ export class Parts {
 
   #makeAlarms(): Alarms {
     return new Alarms({
+      ...this.#ports,
       journal: this.journal,
-      logger: this.#ports.logger,
+      self: this.self.id,
+      believed: (id) => (equal(id, this.self.id) ? this.self.head : this.friendship.pinOf(id)),
       known: () => [this.self.id, ...this.friendship.all().map(({ id }) => id)],
     })
   }
@@ -171,6 +174,7 @@ export class Parts {
       }),
       onAlarm: (alarm) => this.alarms.record(alarm),
       onNews: (id) => this.friendship.recordStored(id),
+      isDisowned: (hash) => this.alarms.isDisowned(hash),
     })
   }
 
@@ -209,11 +213,13 @@ export class Parts {
       courier: this.courier,
       delivery: this.delivery,
       relays: () => ownRelays.current,
+      requests: this.#settings.requests,
       direct,
       protocolTime: this.protocolTime,
       trust: this.#settings.trust,
       notice: (tx, friend, notice) => this.conversations.notice(tx, friend, notice),
-      onUnknownHead: (friend) => this.alarms.raise('unknown-head', friend),
+      alarms: this.alarms,
+      attest: (key, hash) => this.#attest(key, hash),
       greet: (friend) =>
         this.conversations.sendProfile(friend, {
           name: self.name,
@@ -221,6 +227,13 @@ export class Parts {
           ...direct.told(),
         }),
     })
+  }
+
+  /** Relays that strangers name are no witnesses: the own ones are, and those at which friends read. */
+  async #attest(key: Uint8Array, hash: Uint8Array): Promise<number> {
+    const { pool, ownRelays, delivery } = this
+    const used = [...new Set([...ownRelays.current, ...delivery.status.relaysOfFriends().keys()])]
+    return await countReceipts(pool, used, { key, hash, now: this.protocolTime() })
   }
 
   async #takesMail(address: string): Promise<boolean> {

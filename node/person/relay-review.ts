@@ -13,6 +13,8 @@ export interface RelayReviewInit {
   ports: Pick<Ports, 'clock' | 'logger'>
   parts: Pick<Parts, 'ownRelays' | 'reader' | 'custody' | 'friendship' | 'standing' | 'journal'>
   isRunning: () => boolean
+  /** The own relays are others than friends were told. */
+  onNews: () => void
 }
 
 const REVIEW_MS = 3_600_000
@@ -47,7 +49,10 @@ export class RelayReview {
   async tell(): Promise<void> {
     const { ownRelays, friendship } = this.#init.parts
     this.readAtServers()
-    if (ownRelays.isNews) await friendship.greetAll()
+    if (ownRelays.isNews) {
+      this.#init.onNews()
+      await friendship.greetAll()
+    }
     await ownRelays.remember()
   }
 

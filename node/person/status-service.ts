@@ -17,6 +17,15 @@ export interface StatusServiceInit {
   isOnline: () => boolean
 }
 
+const FORGED_CONTACT = {
+  code: 'CONTACT_FORGED',
+  hint: 'tell them by another way: whoever did it holds their root key, until they rotate it; what you believed of them before stays',
+}
+const FORGED_SELF = {
+  code: 'IDENTITY_FORGED',
+  hint: 'whoever did it holds your root key, unless this home is an older copy: `kith identity rotate` takes it from them; tell your friends by another way',
+}
+
 export class StatusService implements Pick<NodeService, 'status' | 'trustHome' | 'relayProofs' | 'relayCounters'> {
   readonly #init: StatusServiceInit
   readonly #startedAt: number
@@ -90,6 +99,7 @@ export class StatusService implements Pick<NodeService, 'status' | 'trustHome' |
       }))
     const others = [
       ...this.#init.problems(),
+      ...this.#alarms(),
       ...this.#caughtRelays(),
       ...older,
       ...this.#changedKeys(),
@@ -112,6 +122,24 @@ export class StatusService implements Pick<NodeService, 'status' | 'trustHome' |
       message: `the keys of ${petname} changed: nothing is sent to them`,
       hint: ACCEPT_HINT,
     }))
+  }
+
+  #alarms(): Problem[] {
+    const { alarms, friendship } = this.#init.parts
+    return alarms.list().map(({ kind, id }) => {
+      const who = friendship.get(id)?.petname
+      if (kind === 'equivocation' && who !== undefined) {
+        return {
+          ...FORGED_CONTACT,
+          message: `there are two records of ${who} for one place, so somebody signs for them`,
+        }
+      }
+      if (kind === 'not-theirs') {
+        return { ...FORGED_CONTACT, message: `somebody signed a record of ${who} that is not theirs` }
+      }
+      const where = kind === 'unknown-head' ? `: ${who} saw it` : ''
+      return { ...FORGED_SELF, message: `a record of your own identity was signed elsewhere${where}` }
+    })
   }
 
   #brokenSessions(): Problem[] {

@@ -38,6 +38,7 @@ export class Whereabouts {
     if (!this.#init.isRunning()) return
     this.#tellReach()
     this.#meetAgain()
+    this.#init.parts.friendship.askAfterSilence()
   }
 
   #tellReach(): void {

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { toHex } from '../../../node/crypto/bytes.ts'
 import { Journal } from '../../../node/delivery/journal.ts'
 import { RecordMemory } from '../../../node/directory/record-memory.ts'
 import { Alarms } from '../../../node/friendship/alarms.ts'
@@ -13,18 +14,30 @@ const [alice, bob, stranger] = [testPerson(1), testPerson(2), testPerson(3)]
 
 async function setUp() {
   const store = createMemoryStore()
-  const journal = await Journal.open(store, createManualClock())
-  const alarms = new Alarms({ journal, logger, known: () => [alice.id, bob.id] })
+  const clock = createManualClock()
+  const journal = await Journal.open(store, clock)
+  const believed = new Map([alice, bob].map((person) => [toHex(person.id), person.record().head]))
+  const create = () =>
+    new Alarms({
+      journal,
+      store,
+      clock,
+      logger,
+      self: alice.id,
+      believed: (id) => believed.get(toHex(id)),
+      known: () => [alice.id, bob.id],
+    })
+  const alarms = create()
   const memory = new RecordMemory({ store, logger, onAlarm: (alarm) => alarms.record(alarm) })
   const told = async () => {
     await settle()
     return (await journal.eventsSince(0, 100)).map(({ event, detail }) => ({ event, ...detail }))
   }
-  return { store, alarms, memory, told }
+  return { store, alarms, memory, told, believed, create }
 }
 
 describe('alarms about identities', () => {
-  it('T3 tell of two records of a contact for one place, once a run, and of a stranger never', async () => {
+  it('T3 tell of two records of a contact for one place, once, and of a stranger never', async () => {
     const { memory, told } = await setUp()
     for (const person of [bob, stranger]) {
       const key = identityRecordKey(person.id)
@@ -38,7 +51,7 @@ describe('alarms about identities', () => {
     const key = identityRecordKey(alice.id)
     memory.own(key, alice.record())
     memory.offer(key, alice.record({ seq: NOW + 1 }))
-    for (let i = 0; i < 3; i++) alarms.raise('unknown-head', bob.id)
+    for (let i = 0; i < 3; i++) alarms.raise('unknown-head', bob.id, { head: alice.record({ seq: NOW + 1 }).head })
     expect(await told()).to.have.deep.members([
       { event: 'alarm', kind: 'not-ours', id: idToText(alice.id) },
       { event: 'alarm', kind: 'unknown-head', id: idToText(bob.id) },
@@ -49,10 +62,49 @@ describe('alarms about identities', () => {
     const { store, alarms, told } = await setUp()
     const write = store.write.bind(store)
     store.write = async () => Promise.reject(new Error('no room'))
-    alarms.raise('unknown-head', bob.id)
+    alarms.raise('unknown-head', bob.id, { head: alice.record({ seq: NOW + 1 }).head })
     expect(await told()).to.deep.equal([])
     store.write = write
-    alarms.raise('unknown-head', bob.id)
+    alarms.raise('unknown-head', bob.id, { head: alice.record({ seq: NOW + 1 }).head })
     expect(await told()).to.have.length(1)
+  })
+
+  it('T3 stand over restarts, with their proof, until the root key was rotated past them', async () => {
+    const { memory, alarms, told, believed, create } = await setUp()
+    const key = identityRecordKey(bob.id)
+    const [first, second] = [bob.record({ maxVersion: 2 }), bob.record({ maxVersion: 3 })]
+    for (const view of [first, second]) memory.offer(key, view)
+    const again = create()
+    await told()
+    await again.load()
+    expect(again.list()).to.deep.equal(alarms.list())
+    expect(again.list()).to.have.lengthOf(1)
+    expect(again.list()[0]).to.deep.include({
+      kind: 'equivocation',
+      id: bob.id,
+      head: second.head,
+      record: second.bytes,
+    })
+    expect(again.contradicting(bob.id)).to.deep.equal(second.head)
+    again.raise('equivocation', bob.id, { head: first.head })
+    expect(await told(), 'told once').to.have.lengthOf(1)
+    believed.set(toHex(bob.id), { ...first.head, events: 1 })
+    expect([again.list(), again.contradicting(bob.id)]).to.deep.equal([[], undefined])
+    // a thief of the next root is another matter
+    again.raise('equivocation', bob.id, { head: { ...second.head, events: 1 } })
+    expect(await told()).to.have.lengthOf(2)
+    const last = create()
+    await last.load()
+    expect(last.list().map(({ head }) => head.events)).to.deep.equal([1])
+  })
+
+  it('name what a friend never signed', async () => {
+    const { alarms } = await setUp()
+    const { head } = bob.record({ seq: NOW + 1 })
+    expect(alarms.isDisowned(head.hash)).to.equal(false)
+    alarms.raise('not-theirs', bob.id, { head })
+    expect(alarms.isDisowned(head.hash)).to.equal(true)
+    alarms.raise('not-theirs', stranger.id, { head: stranger.record().head })
+    expect(alarms.list()).to.have.lengthOf(1)
   })
 })

@@ -56,7 +56,7 @@ describe('keys that were destroyed', function () {
       const journal = await Journal.open(store, createManualClock(NOW * 1000))
       random.nonces.length = 0
       for (const day of days) {
-        await self.renew(journal, countingRandom(`day ${day}`), NOW + day * DAY)
+        await self.renew({ journal, random: countingRandom(`day ${day}`), now: NOW + day * DAY })
         written.push(...random.nonces.splice(0))
       }
       await more(self, store)
