@@ -213,9 +213,7 @@ export class PersonWatch {
 
   #expectRead(messageId: string): void {
     // receipts and profiles are in no history
-    const friend = this.shown.get(messageId)?.friend
-    // what was sealed for a home that is gone is taken from the relay unread, and comes again in a new session
-    if (friend !== undefined && !this.#around.isTorn(this.name, friend)) this.#expectThere(messageId)
+    if (this.shown.has(messageId)) this.#expectThere(messageId)
   }
 
   #tag(envelope: Uint8Array): void {
