@@ -71,7 +71,7 @@ export interface Plan {
 }
 
 /** Which seeds of each twenty have a trait; one trait does not change what the others draw. */
-const TRAITS = { restored: [5, 15], ages: [7, 17], direct: [3, 13, 15, 17] } as const
+const TRAITS = { restored: [5], ages: [7], direct: [13] } as const
 export type Trait = keyof typeof TRAITS
 /** Acts that come with a trait alone. */
 const ACTS_OF_TRAITS = {

@@ -26,6 +26,8 @@ async function finish(seed: number): Promise<Finished> {
   return { seed, digest, counts: coverage.counts(), calls, virtualMs, ...(told && { failure: told }) }
 }
 
+// worlds make thousands of errors that are part of their lives; a failing seed is run again to be looked at
+Error.stackTraceLimit = 0
 // Ctrl-C reaches every process of the terminal: the first one decides
 process.on('SIGINT', () => {})
 process.on('message', ({ seed }: { seed: number }) => {
