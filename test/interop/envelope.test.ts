@@ -1,21 +1,21 @@
 /*
  * envelope.json: payloads of each type, envelopes of the three sizes, tags, topics, the validator. The envelopes are
- * opened too, by the session of ratchet.json.
+ * sealed and opened too, in the session of handshake.json.
  */
 import { expect } from 'chai'
-import { leadingZeroBits } from './bytes.ts'
+import { concat, leadingZeroBits, toHex } from './bytes.ts'
 import * as envelope from './envelope.ts'
 import { x25519Public } from './keys.ts'
 import { payload } from './maps.ts'
-import { begin, prefixOf, tagKeyOf, tagOf } from './ratchet.ts'
+import { begin, prefixOf, sealMessage, tagKeyOf, tagOf } from './ratchet.ts'
 import { openMessage } from './ratchet-open.ts'
 import { everythingRead, vectorFile } from './vectors.ts'
 
 const file = vectorFile('envelope')
 const envelopes = envelope.ENVELOPE_BYTES.map((size) => file.named(`envelope of ${size} bytes`))
 
-/** A session of B's that has opened nothing yet. */
-function freshSession() {
+/** The session right after the handshake, on both sides. */
+function freshSessions() {
   const start = vectorFile('ratchet').named('session')
   const keys = {
     th3: start.bytes('th3'),
@@ -24,7 +24,8 @@ function freshSession() {
     headerKeyA: start.bytes('headerKeyA'),
     headerKeyB: start.bytes('headerKeyB'),
   }
-  return begin('B', keys, start.at('ratchetKeyB').bytes('secret'), x25519Public(start.at('oneTimeKey').bytes('secret')))
+  const [one, first] = [start.at('oneTimeKey').bytes('secret'), start.at('ratchetKeyB').bytes('secret')]
+  return { a: begin('A', keys, one, x25519Public(first)), b: begin('B', keys, first, x25519Public(one)) }
 }
 
 describe('interop: envelope', () => {
@@ -61,11 +62,25 @@ describe('interop: envelope', () => {
     }
   })
 
-  it('opens each of them in a session that has opened nothing', () => {
+  it('seals them one after the other in the session, and opens them there', () => {
+    const { a, b: begun } = freshSessions()
+    let b = begun
     for (const c of envelopes) {
       const { prefix, body } = envelope.readEnvelope(c.bytes('envelope'))
-      const opened = openMessage(freshSession(), prefix, body, c.number('now'))
+      const [floor, tagCounter, size, now] = ['floor', 'tagCounter', 'size', 'now'].map((key) => c.number(key)) as [
+        number,
+        number,
+        number,
+        number,
+      ]
+      const nonces = { headerNonce: c.bytes('headerNonce'), payloadNonce: c.bytes('payloadNonce') }
+      const secret = c.maybe('secret') && c.bytes('secret')
+      const drawn = { ...nonces, ...(secret && { secret }) }
+      const sealed = sealMessage(a, c.bytes('payload'), { ...drawn, now, floor, tagCounter, prefix, size })
+      expect(toHex(concat(sealed.encryptedHeader, sealed.sealedPayload))).to.equal(toHex(body))
+      const opened = openMessage(b, prefix, body, now)
       c.expectAll({ payload: opened.payload, tagCounter: opened.header.tagCounter })
+      b = opened.session
     }
   })
 

@@ -195,7 +195,7 @@ export function openLeg1(b: Asked, inner: Uint8Array, now: number): OpenedLeg1 {
 
 /** The keys of a session, under the names of the vectors. */
 interface SessionKeys {
-  confirm: Uint8Array
+  kc: Uint8Array
   ecRoot: Uint8Array
   pqRoot: Uint8Array
   headerKeyA: Uint8Array
@@ -208,8 +208,8 @@ interface SessionKeys {
 
 function sessionKeys(th2: Uint8Array, sk: Uint8Array): SessionKeys {
   const all = split(HKDF(th2, sk, L('session/keys'), 288), [32, 32, 32, 32, 32, 32, 32, 32, 32])
-  const [confirm, ecRoot, pqRoot, headerKeyA, headerKeyB, mailboxAB, mailboxBA, reachAB, reachBA] = all
-  return { confirm, ecRoot, pqRoot, headerKeyA, headerKeyB, mailboxAB, mailboxBA, reachAB, reachBA }
+  const [kc, ecRoot, pqRoot, headerKeyA, headerKeyB, mailboxAB, mailboxBA, reachAB, reachBA] = all
+  return { kc, ecRoot, pqRoot, headerKeyA, headerKeyB, mailboxAB, mailboxBA, reachAB, reachBA }
 }
 
 /** All values of leg 2, under the names of the vectors. */
@@ -237,7 +237,7 @@ function finish(leg1: Leg1, ekb: Uint8Array, ct2: Uint8Array, shared: Shared2) {
   const input = concat(leg1.sk1, shared.dhDikbOta, shared.dhEkbDika, shared.dhEkbOta, shared.ss2)
   const sk = HKDF(th2, input, L('session'), 32)
   const session = sessionKeys(th2, sk)
-  return { th2, sk, session, kc: session.confirm }
+  return { th2, sk, session, kc: session.kc }
 }
 
 /** What both sides have when leg 2 was made or opened. */

@@ -93,6 +93,5 @@ export function readHeader(bytes: Uint8Array): Header {
   must(header.highestPqEpoch >= header.pqEpoch, 'the highest epoch is not below pq epoch')
   for (const counter of [header.tagCounter, header.serial, header.highestSerialOpened])
     must(counter <= MAX_COUNTER, 'a counter above 2^48')
-  must(header.serial >= 1, 'serials begin at 1')
   return header
 }

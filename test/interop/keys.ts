@@ -59,7 +59,7 @@ export function signLabelled(seed: Uint8Array, label: string, message: Uint8Arra
 const NEUTRAL = concat(u8(1), new Uint8Array(31))
 
 /** The one rule: prime order, 64 bytes, S below the order, R not neutral, no cofactor. */
-function isGoodSignature(key: Uint8Array, signed: Uint8Array, signature: Uint8Array): boolean {
+export function isGoodSignature(key: Uint8Array, signed: Uint8Array, signature: Uint8Array): boolean {
   if (signature.length !== 64 || !isPrimeOrder(key)) return false
   if (littleEndian(cut(signature, 32, 64)) >= ORDER || same(cut(signature, 0, 32), NEUTRAL)) return false
   return verify(null, signed, publicKey(DER.ed25519Public, key), signature)

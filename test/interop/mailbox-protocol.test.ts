@@ -4,6 +4,7 @@
  */
 import { expect } from 'chai'
 import { byteAt, leadingZeroBits, same, toHex, u8 } from './bytes.ts'
+import { ENVELOPE_BYTES } from './envelope.ts'
 import { checkSignature, ed25519Public, peerIdOf, signLabelled } from './keys.ts'
 import { friendMailbox, inviteAddress, openCopy, readInvite } from './mailbox.ts'
 import * as maps from './mailbox-maps.ts'
@@ -19,16 +20,14 @@ const peerId = peerIdOf(ed25519Public(given.bytes('seed')))
 const readers = new Map<string, Uint8Array>()
 const writers = new Map<string, Uint8Array>()
 
-/** Seeds of W and R by address: both directions of the friendship of handshake.json, and the invite. */
+/** Seeds of W and R by address, as given: both directions of the friendship of handshake.json, and the invite. */
 const seeds = new Map<string, { writer: Uint8Array; reader: Uint8Array; copyKey?: Uint8Array }>()
-const session = vectorFile('handshake').named('friend request').at('sessionKeys')
-for (const direction of ['mailboxAB', 'mailboxBA']) {
-  const { address, writerSeed, readerSeed, copyKey } = friendMailbox(session.bytes(direction), peerId)
-  seeds.set(toHex(address), { writer: writerSeed, reader: readerSeed, copyKey })
+const mailboxes = given.list('mailboxes')
+for (const one of mailboxes) {
+  const copyKey = one.maybe('copyKey') && one.bytes('copyKey')
+  const keys = { writer: one.bytes('writerSeed'), reader: one.bytes('readerSeed'), ...(copyKey && { copyKey }) }
+  seeds.set(one.text('address'), keys)
 }
-const inviteCase = vectorFile('invite').named('invite')
-const invite = readInvite(inviteCase.text('text'))
-seeds.set(toHex(inviteAddress(invite)), { writer: invite.writerSeed, reader: inviteCase.bytes('readerSeed') })
 
 const SIGNED = new Set<number>([VERB.claim, VERB.put, VERB.acknowledge, VERB.release, VERB.request])
 
@@ -71,7 +70,7 @@ function checkCommand(c: Node, verb: number, args: Uint8Array): void {
     signature = entry?.signature
   }
   const command = wire.commandOf(verb, peerId, challenge, covered)
-  c.expectAll({ coveredArgs: covered, signedBytes: command })
+  c.expectAll({ coveredArgs: covered, commandBytes: command })
   const byWriter = verb === VERB.put || verb === VERB.request
   const claim = verb === VERB.claim ? maps.claimArgs.decode(covered).reader : undefined
   const address = toHex(addressIn(verb, args) ?? u8(0))
@@ -86,6 +85,20 @@ function checkCommand(c: Node, verb: number, args: Uint8Array): void {
 describe('interop: mailbox protocol', () => {
   it('the server', () => {
     given.expectAll({ public: ed25519Public(given.bytes('seed')), peerId })
+    const session = vectorFile('handshake').named('friend request').at('sessionKeys')
+    for (const [i, direction] of ['mailboxAB', 'mailboxBA'].entries()) {
+      const { address, writerSeed, readerSeed, copyKey } = friendMailbox(session.bytes(direction), peerId)
+      const secret = session.bytes(direction)
+      mailboxes[i]?.expectAll({ secret, writerSeed, readerSeed, copyKey, address })
+    }
+    const invited = vectorFile('invite').named('invite')
+    const invite = readInvite(invited.text('text'))
+    const { writerSeed } = invite
+    mailboxes[2]?.expectAll({
+      writerSeed,
+      readerSeed: invited.bytes('readerSeed'),
+      address: inviteAddress(invite),
+    })
   })
 
   before(() => {
@@ -103,7 +116,7 @@ describe('interop: mailbox protocol', () => {
       const frame = wire.readFrame(c.bytes('request'))
       const { verb, args } = maps.request.decode(frame.message)
       c.expectAll({ verb, args, request: wire.writeFrame({ ...frame, message: maps.request.encode({ verb, args }) }) })
-      if (c.maybe('signedBytes')) checkCommand(c, verb, args)
+      if (c.maybe('commandBytes')) checkCommand(c, verb, args)
       if (c.maybe('postage')) {
         const postage = c.at('postage')
         const [challenge, subject, nonce] = ['challenge', 'subject', 'nonce'].map((key) => postage.bytes(key))
@@ -116,17 +129,18 @@ describe('interop: mailbox protocol', () => {
       const believed = wire.believe({ server: peerId, verb, args, reader }, answer.message)
       c.expectAll({ status: believed.status, body: believed.body })
       if (c.maybe('answerValue')) c.expect('answerValue', believed.value)
-      if (c.maybe('answerSignedBytes')) c.expect('answerSignedBytes', believed.signedBytes)
+      if (c.maybe('answerMessage')) c.expect('answerMessage', believed.signedBytes)
       if (c.maybe('answerSignature')) c.expect('answerSignature', believed.signature)
     })
 
-  it('what was put opens under the copy key, and what was left at the invite is leg 1 of handshake.json', () => {
+  it('what was put are envelopes in copies, and what was left at the invite is leg 1 of handshake.json', () => {
     for (const c of exchanges) {
       const outer = SIGNED.has(c.number('verb')) ? maps.signedArgs.decode(c.bytes('args')).args : u8(0)
       if (c.number('verb') === VERB.put) {
         const { address, copy } = maps.putArgs.decode(outer)
         const opened = openCopy(seeds.get(toHex(address))?.copyKey ?? u8(0), copy)
-        expect(opened).to.have.lengthOf(copy.length - 40)
+        const known = ENVELOPE_BYTES.map((size) => vectorFile('envelope').named(`envelope of ${size} bytes`))
+        expect(known.map((one) => one.text('envelope'))).to.include(toHex(opened))
       } else if (c.number('verb') === VERB.request) {
         const leg = vectorFile('handshake').named('leg 1 through an invite').bytes('leg')
         expect(same(maps.requestArgs.decode(outer).leg, leg)).to.equal(true)

@@ -229,10 +229,14 @@ export class Server {
 
   #stat(args: Uint8Array): Uint8Array {
     const { address, cids, challenge, signature } = maps.statArgs.decode(args)
-    if (challenge) this.#checkChallenge(challenge)
+    // half of the two is as none
+    const isSigned = challenge !== undefined && signature !== undefined
+    if (isSigned) this.#checkChallenge(challenge)
     const claim = this.#claims.get(toHex(address))
-    if (claim && BY_REQUEST.has(claim.kind))
-      this.#checkSigned(claim.reader, VERB.stat, maps.statSigned.encode({ address, cids }), signature)
+    if (claim && BY_REQUEST.has(claim.kind)) {
+      const covered = maps.statSigned.encode({ address, cids })
+      this.#checkSigned(claim.reader, VERB.stat, covered, isSigned ? signature : undefined)
+    }
     return this.#states(claim, address, cids)
   }
 
@@ -244,7 +248,7 @@ export class Server {
     for (const { address, signature } of entries) {
       const claim = this.#claims.get(toHex(address))
       if (claim === undefined || !BY_REQUEST.has(claim.kind)) continue
-      this.#checkSigned(claim.reader, verb, maps.readSigned.encode({ address }), signature)
+      this.#checkSigned(claim.reader, verb, maps.readSigned.encode({ address }), challenge && signature)
     }
     const counts = storeId !== undefined && same(storeId, this.#given.storeId)
     const cursors = entries.map(({ address, after }) => ({ name: toHex(address), after: counts ? after : 0 }))

@@ -2,7 +2,7 @@
  * mailboxes.json and invite.json: addresses, keys and copies at two servers, reach mailboxes, an invite.
  */
 import * as mailbox from './mailbox.ts'
-import { ed25519Public } from './keys.ts'
+import { ED25519, ed25519Public, typed } from './keys.ts'
 import { invite } from './maps.ts'
 import { everythingRead, type Node, vectorFile } from './vectors.ts'
 
@@ -37,6 +37,16 @@ describe('interop: mailboxes', () => {
       nonce: other.bytes('copy').slice(0, 24),
       plaintext: mailbox.openCopy(other.bytes('copyKey'), other.bytes('copy')),
     })
+  })
+
+  it('an open request box', () => {
+    const c = file.named('open request box')
+    const writerSeed = mailbox.openBoxWriterSeed(c.bytes('id'))
+    const [writer, reader] = [ed25519Public(writerSeed), ed25519Public(c.bytes('readerSeed'))]
+    const address = mailbox.addressOf(mailbox.KIND.box, writer, reader)
+    c.expectAll({ writerSeed, writer, reader, address })
+    const record = vectorFile('records').named('identity record with the open policy')
+    record.at('value').expect('requestReader', typed(ED25519, reader))
   })
 
   it('reach mailboxes by quarter', () => {

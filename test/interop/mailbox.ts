@@ -90,6 +90,24 @@ export function openThroughInvite(sealKey: Uint8Array, leg: Uint8Array): Uint8Ar
   return open(sealKey, leg, L('invite-seal'))
 }
 
+/** Seed of W of the open request box of an ID. */
+export function openBoxWriterSeed(id: Uint8Array): Uint8Array {
+  return HKDF(none, id, L('open-box'), 32)
+}
+
+/** Leg 1 as it lies in an open box, with the values between. */
+export function fillForBox(inner: Uint8Array, replySecret: Uint8Array) {
+  const salt = H(inner)
+  const fill = HKDF(salt, replySecret, L('box-fill'), 40)
+  return { salt, fill, leg: concat(inner, fill) }
+}
+
+/** The inner leg 1 of what lies in an open box. */
+export function openFromBox(leg: Uint8Array): Uint8Array {
+  must(leg.length === 8192, 'a leg of 8192 bytes')
+  return cut(leg, 0, 8152)
+}
+
 /** The inner leg 1 filled up for a reach mailbox. */
 export function filled(inner: Uint8Array): Uint8Array {
   return concat(inner, zeros(8192 - inner.length))

@@ -27,12 +27,12 @@ const file = vectorFile('notation')
 describe('interop: notation', () => {
   it('H, HMAC and HKDF', () => {
     const c = file.named('H, HMAC and HKDF')
-    const [input, length, info] = [c.bytes('input'), c.number('length'), c.bytes('label')]
+    const [input, length, info] = [c.bytes('input'), c.number('length'), c.bytes('info')]
     c.expectAll({
       hash: H(input),
       hmac: HMAC(c.bytes('key'), input),
-      hkdf: HKDF(c.bytes('salt'), c.bytes('key'), info, length),
-      hkdfWithoutSalt: HKDF(none, c.bytes('key'), info, length),
+      hkdf: HKDF(c.bytes('salt'), c.bytes('ikm'), info, length),
+      hkdfWithoutSalt: HKDF(none, c.bytes('ikm'), info, length),
     })
   })
 

@@ -89,7 +89,6 @@ function gapsBefore(session: Session, header: Header, isNew: boolean): { old: Mi
   } else {
     must(receiving !== undefined, 'a chain')
     must(same(receiving.ratchetKey, header.ratchetKey), 'the ratchet key of this chain')
-    must(receiving.previousCount === header.previousCount, 'the previous count of this chain')
     from = receiving.count
     floor = Math.max(floor, receiving.floor)
     headerKey = receiving.headerKey
@@ -117,9 +116,9 @@ function derive(session: Session, header: Header, isNew: boolean, now: number): 
   if (isNew) {
     must(session.secret !== undefined, 'a pair')
     const made = rootStep(session.rootKey, session.secret, header.ratchetKey)
-    const { ratchetKey, previousCount, floor } = header
+    const { ratchetKey, floor } = header
     const headerKey = session.nextReceivingHeaderKey
-    session.receiving = { key: made.chainKey, count: 0, headerKey, ratchetKey, previousCount, floor }
+    session.receiving = { key: made.chainKey, count: 0, headerKey, ratchetKey, floor }
     session.nextReceivingHeaderKey = made.nextHeaderKey
     session.rootKey = made.newRootKey
     session.theirKey = ratchetKey

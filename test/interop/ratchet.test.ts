@@ -14,8 +14,8 @@ import { everythingRead, type Node, vectorFile } from './vectors.ts'
 const file = vectorFile('ratchet')
 const start = file.named('session')
 const messages = [...Array(12).keys()].map((i) => file.named(`message ${i + 1}`))
-const arrivals = file.named('arrivals').list('arrivals')
-const contradicting = file.cases.at(-1) as Node
+const events = file.named('events').list('events')
+const contradicting = file.named('after all of these: a piece that contradicts')
 const sideOf = (c: Node): Side => (c.text('side') === 'A' ? 'A' : 'B')
 const keysOfEpoch = ({ s, chainA, chainB, rootKey, macKey }: EpochKeys) => ({ s, chainA, chainB, rootKey, macKey })
 
@@ -57,13 +57,13 @@ function sealAgain(session: ratchet.Session, c: Node): void {
   c.expectAll({ ...sealed })
 }
 
-function openArrival(session: ratchet.Session, arrival: Node): ratchet.Session {
-  const c = messages[arrival.number('message') - 1] as Node
-  const opened = openMessage(session, c.bytes('prefix'), bodyOf(c), arrival.number('now'))
+function openArrival(session: ratchet.Session, event: Node): ratchet.Session {
+  const c = messages[event.number('opens') - 1] as Node
+  const opened = openMessage(session, c.bytes('prefix'), bodyOf(c), event.number('now'))
   const { payload, header, headerBytes, headerKey, messageKey } = opened
   c.expectAll({ payload, header, headerBytes, headerKey, messageKey, tagCounter: header.tagCounter })
   expect([opened.alarm, opened.behind]).to.deep.equal([false, false])
-  arrival.expectAll({
+  event.expectAll({
     keptKeys: opened.session.kept.map(({ stored: _stored, ...kept }) => kept),
     highestPqEpoch: opened.session.pq.held,
     highestSerialOpened: opened.session.highestSerialOpened,
@@ -71,16 +71,17 @@ function openArrival(session: ratchet.Session, arrival: Node): ratchet.Session {
   return opened.session
 }
 
-/** Runs everything in the order of time; what arrives in a second is opened before something is sealed in it. */
+/** Runs all that is sealed and opened. */
 function runAll(): Record<Side, ratchet.Session> {
   const both = sessions()
-  const events = [
-    ...arrivals.map((arrival) => ({ at: arrival.number('now'), arrival, message: undefined })),
-    ...messages.map((message) => ({ at: message.number('now') + 0.5, arrival: undefined, message })),
-  ].sort((x, y) => x.at - y.at)
-  for (const { arrival, message } of events) {
-    if (arrival) both[sideOf(arrival)] = openArrival(both[sideOf(arrival)], arrival)
-    else if (message) sealAgain(both[sideOf(message)], message)
+  for (const event of events) {
+    const side = sideOf(event)
+    if (event.maybe('opens')) both[side] = openArrival(both[side], event)
+    else {
+      const message = messages[event.number('seals') - 1] as Node
+      message.expectAll({ side, now: event.number('now') })
+      sealAgain(both[side], message)
+    }
   }
   return both
 }
@@ -126,6 +127,27 @@ describe('interop: ratchet', () => {
     const opened = openMessage(both[side], prefix, body, contradicting.number('now'))
     contradicting.expectAll({ payload: opened.payload, alarm: opened.alarm })
     expect(opened.session.pq.held).to.equal(1)
+  })
+
+  for (const c of file.cases.filter((one) => one.name.startsWith('taken: ')))
+    it(c.name, () => {
+      const opened = openMessage(runAll()[sideOf(c)], c.bytes('prefix'), c.bytes('body'), c.number('now'))
+      const { highestSerialOpened } = opened.session
+      c.expectAll({ payload: opened.payload, alarm: opened.alarm, highestSerialOpened })
+    })
+
+  it('a floor in a late message drops what is kept below it', () => {
+    const c = file.named('a floor in a late message')
+    let session = runAll()[sideOf(c)]
+    for (const one of c.list('opened')) {
+      session = openMessage(session, one.bytes('prefix'), one.bytes('body'), c.number('now')).session
+      one.expect(
+        'keptCounts',
+        session.kept.map(({ count }) => count),
+      )
+    }
+    const gone = c.at('refusedThen')
+    c.refuses(() => openMessage(session, gone.bytes('prefix'), gone.bytes('body'), c.number('now')))
   })
 
   it('writes a header as it reads it', () => {

@@ -41,7 +41,6 @@ interface Sending extends Chain {
 interface Receiving extends Chain {
   headerKey: Uint8Array
   ratchetKey: Uint8Array
-  previousCount: number
   floor: number
 }
 
@@ -93,13 +92,14 @@ export function begin(side: Side, start: Start, secret: Uint8Array, theirKey: Ui
     highestSerialOpened: 0,
   }
   const pq = pqHalf.beginPq(side, start.pqRoot)
-  const chainOfB = { key: first.chainKey, count: 0, headerKey: start.headerKeyB, previousCount: 0 }
+  const chainOfB = { key: first.chainKey, count: 0, headerKey: start.headerKeyB }
   if (side === 'A') {
     const keys = { nextSendingHeaderKey: start.headerKeyA, nextReceivingHeaderKey: first.nextHeaderKey }
     return { ...common, ...keys, pq, receiving: { ...chainOfB, ratchetKey: theirKey, floor: 0 } }
   }
   const keys = { nextSendingHeaderKey: first.nextHeaderKey, nextReceivingHeaderKey: start.headerKeyA }
-  return { ...common, ...keys, pq, secret, sending: { ...chainOfB, ratchetKey: x25519Public(secret) } }
+  const sending = { ...chainOfB, ratchetKey: x25519Public(secret), previousCount: 0 }
+  return { ...common, ...keys, pq, secret, sending }
 }
 
 /** `mk`: the post-quantum message key is the salt. */

@@ -3,7 +3,7 @@
  */
 import { expect } from 'chai'
 import { rootSeed } from './identity.ts'
-import { signLabelled } from './keys.ts'
+import { ED25519, ed25519Public, signLabelled, typed, X25519, x25519Public } from './keys.ts'
 import { identityRecord, prekeyRecord, signed } from './maps.ts'
 import * as records from './records.ts'
 import { everythingRead, vectorFile } from './vectors.ts'
@@ -21,13 +21,27 @@ describe('interop: records', () => {
       c.expectAll({ signer, body, signature, value: record, encoded: signed.encode({ body, signature }) })
       if (checked.kind === 'identity') c.expect('head', checked.head)
       const label = checked.kind === 'identity' ? 'identity-record' : 'prekey-record'
+      const device = people.named('device of Alice').bytes('deviceSeed')
       const entropy = people.named('words').bytes('entropy')
-      const root = rootSeed(entropy, checked.head.events)
-      const seed = checked.kind === 'identity' ? root : people.named('device of Alice').bytes('deviceSeed')
-      c.expect('signature', signLabelled(seed, label, body))
+      c.expect('signerSeed', checked.kind === 'identity' ? rootSeed(entropy, checked.head.events) : device)
+      c.expect('signature', signLabelled(c.bytes('signerSeed'), label, body))
       const again = 'id' in checked ? identityRecord.encode(checked.record) : prekeyRecord.encode(checked.record)
       c.expect('body', again)
     })
+
+  it('keys that records name', () => {
+    const rotated = file.named('identity record after a rotation, with another device')
+    rotated
+      .at('value')
+      .at('devices')
+      .at(0)
+      .expectAll({
+        signing: typed(ED25519, ed25519Public(rotated.bytes('deviceSeed'))),
+        identity: typed(X25519, x25519Public(rotated.bytes('identitySecret'))),
+      })
+    const open = file.named('identity record with the open policy')
+    open.at('value').expect('requestReader', typed(ED25519, ed25519Public(open.bytes('requestReaderSeed'))))
+  })
 
   it('a prekey record counts with the identity record that lists its device', () => {
     const first = records.readIdentity(file.named('identity record').bytes('encoded'))

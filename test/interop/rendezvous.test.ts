@@ -15,7 +15,7 @@ describe('interop: rendezvous', () => {
     first.expectAll({ week: rendezvous.weekOf(first.number('now')), ...keys })
   })
 
-  for (const name of ['relays alone', 'what does not fit is left out'])
+  for (const name of ['relays alone', 'what does not fit is left out', 'no address fits: the peer ID goes with them'])
     it(name, () => {
       const c = file.named(name)
       const said = rendezvous.readRecord(keys, keys.key, c.bytes('record'), first.number('now'))

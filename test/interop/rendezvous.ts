@@ -54,16 +54,18 @@ export function weekKeys(reachSecret: Uint8Array, week: number): WeekKeys {
   return { hkdf, seed, public: key, sealingKey, key: concat(PREFIX, key) }
 }
 
-/** Leaves out from the end what does not fit: addresses, then relays. */
+/** Leaves out from the end what does not fit: addresses, the peer ID with the last of them, then relays. */
 export function fitted(wanted: Place): Place {
   let fitting = wanted
   while (place.encode(fitting).length >= PLACE_BYTES) {
     const { addresses, relays } = fitting
-    if (addresses === undefined || addresses.length === 0) fitting = { ...fitting, relays: relays.slice(0, -1) }
+    if (addresses === undefined) fitting = { relays: relays.slice(0, -1) }
+    else if (addresses.length < 2) fitting = { relays }
     else fitting = { ...fitting, addresses: addresses.slice(0, -1) }
   }
-  if (fitting.addresses?.length === 0) delete fitting.addresses
-  return fitting
+  if (fitting.addresses?.length) return fitting
+  const { relays } = fitting
+  return { relays }
 }
 
 /** What a record is made of. */

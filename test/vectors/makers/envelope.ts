@@ -24,7 +24,7 @@ import { encode } from '../../../node/wire/schema.ts'
 import { createManualClock } from '../../support/manual-clock.ts'
 import { FIRST } from './handshake.ts'
 import { ALICE, BOB, RELAY_A } from './people.ts'
-import { DAY, drawn, dropped, type Fields, flipped, NOW, publicRandom, same, type VectorFile } from './vector-file.ts'
+import { DAY, drawn, dropped, type Fields, flipped, handingOut, NOW, same, type VectorFile } from './vector-file.ts'
 
 type Case = Fields & { name: string }
 
@@ -35,13 +35,15 @@ const EXPIRY_DAY = Math.ceil(NOW / DAY) + 30
 
 export function envelopeVectors(): VectorFile {
   const texts = [utf8('short'), utf8('ä'.repeat(3000)), utf8('x'.repeat(60_000))]
-  const sealed = texts.map((text, i) => envelopeCase(i, text))
+  const sealed = sealedEnvelopes(texts)
   return {
     name: 'envelope',
     shows: ['4. Envelope', 'Tags', 'Padding', 'Payload', '5. Gossip'],
     about:
-      'Payloads with their message IDs; envelopes of the three sizes, sealed by Alice right after the handshake of the file ' +
-      '`handshake`, each as if it were the first; tags, topics; what gossip rejects and ignores.',
+      'Payloads with their message IDs; envelopes of the three sizes; tags, topics; what gossip rejects and ignores. The three ' +
+      'envelopes are the first three messages that Alice seals in the session of the `friend request` of the file `handshake` (the ' +
+      'case `session` of `ratchet`, whose own messages are another run of it): `secret`, `headerNonce` and `payloadNonce` are what ' +
+      'their sealing draws. Bob opens them in their order, having opened nothing.',
     cases: [...payloadCases(), ...sealed.map(({ entry }) => entry), tagCase(), topicCase()],
     refused: [...badPayloads(), ...badGossip(sealed.map(({ envelope }) => envelope))],
   }
@@ -96,23 +98,45 @@ function payloadCases(): Case[] {
   })
 }
 
-function envelopeCase(index: number, text: Uint8Array): { entry: Case; envelope: Uint8Array } {
+interface SealedCase {
+  entry: Case
+  envelope: Uint8Array
+  session: SessionState
+}
+
+/** One after the other in one session. */
+function sealedEnvelopes(texts: Uint8Array[]): SealedCase[] {
+  let session: SessionState = FIRST.a
+  return texts.map((text, i) => {
+    const sealed = envelopeCase(session, i, text)
+    session = sealed.session
+    return sealed
+  })
+}
+
+/** Envelopes of the first two sizes, for what is put at a server. */
+export function envelopesToPut(): Uint8Array[] {
+  return sealedEnvelopes([utf8('short'), utf8('ä'.repeat(3000))]).map(({ envelope }) => envelope)
+}
+
+function envelopeCase(session: SessionState, index: number, text: Uint8Array): SealedCase {
   const size = ENVELOPE_BYTES[index]!
-  const session: SessionState = FIRST.a
+  const draws = ['secret', 'headerNonce', 'payloadNonce'].slice(index === 0 ? 0 : 1)
+  const values = draws.map((what) => drawn(`envelope of ${size}, ${what}`, what === 'secret' ? 32 : 24))
   const key = tagKey(FIRST.keys.mailboxAB)
   const payload = encode(
     payloadShape,
     basePayload(PAYLOAD_TYPE.text, encode(textBody, { text: Buffer.from(text).toString() })),
   )
   const sealed = sealEnvelope(session, {
-    random: publicRandom(`kith vectors: envelope of ${size}`).bytes,
+    random: handingOut(...values),
     now: NOW,
     payload,
     kind: ENVELOPE_KIND.pairwise,
     tag: tag(key, index),
     tagCounter: index,
     expiryDay: EXPIRY_DAY,
-    floor: undefined,
+    floor: 0,
   })
   if (sealed.size !== size) throw new Error(`expected an envelope of ${size} bytes`)
   const unpaid = concat(sealed.prefix, new Uint8Array(8), sealed.body)
@@ -126,6 +150,8 @@ function envelopeCase(index: number, text: Uint8Array): { entry: Case; envelope:
     size,
     largestPayload: payloadRoom(size),
     now: NOW,
+    ...Object.fromEntries(draws.map((what, i) => [what, values[i]!])),
+    floor: 0,
     tagKey: key,
     tagCounter: index,
     tag: tagBytes,
@@ -139,7 +165,7 @@ function envelopeCase(index: number, text: Uint8Array): { entry: Case; envelope:
     postageHash: sha256(L('postage'), nonce, eid),
     envelope,
   }
-  return { entry, envelope }
+  return { entry, envelope, session: sealed.session }
 }
 
 function tagCase(): Case {

@@ -5,11 +5,13 @@
  */
 import { open, openOnce, seal, sealOnce } from '../../../node/crypto/aead.ts'
 import { concat } from '../../../node/crypto/bytes.ts'
+import { ed25519KeyPair } from '../../../node/crypto/ed25519.ts'
 import { hkdfSha256, hmacSha256, sha256 } from '../../../node/crypto/hash.ts'
 import { kemDecapsulate, kemEncapsulate, kemKeyPair } from '../../../node/crypto/kem.ts'
 import { typeKey } from '../../../node/crypto/key-type.ts'
 import { L } from '../../../node/crypto/labels.ts'
 import { x25519, x25519KeyPair } from '../../../node/crypto/x25519.ts'
+import { boxDoor, legFromBox } from '../../../node/friendship/request-door.ts'
 import { openCopy, reachMailbox, reachQuarter, friendMailbox, sealCopy } from '../../../node/mailbox/keys.ts'
 import { readIdentityRecord } from '../../../node/identity/records.ts'
 import {
@@ -80,6 +82,15 @@ export interface Handshake {
 }
 
 export const INVITE_SEAL = drawn('invite, seal')
+/** Bob, if he took requests from everybody. */
+const OPEN_VIEW = {
+  ...BOB.view,
+  record: {
+    ...BOB.view.record,
+    requestReader: typeKey('ed25519', ed25519KeyPair(drawn('open box of Bob, R')).public),
+    relays: [RELAY_B.address],
+  },
+}
 
 /** The request that begins the friendship of Alice and Bob. */
 export const FIRST = handshake('friend request', 0, NOW, {
@@ -102,7 +113,7 @@ export const REKEY = handshake('rekey', 1, NOW + 10 * DAY, {
 export function handshakeVectors(): VectorFile {
   return {
     name: 'handshake',
-    shows: ['Leg 1', 'Leg 2', 'What the legs seal', 'Keys', 'Rekey', 'Reach mailboxes', 'Invite'],
+    shows: ['Leg 1', 'Leg 2', 'What the legs seal', 'Keys', 'Rekey', 'Reach mailboxes', 'Invite', 'Open request box'],
     about:
       'A friend request and a rekey of the same two people, from private keys, records and drawn values to the keys of the session, ' +
       'and the bytes that lie at a server.',
@@ -111,6 +122,7 @@ export function handshakeVectors(): VectorFile {
       { name: 'Bob, who is asked', ...personFields(BOB) },
       FIRST.fields,
       throughInvite(),
+      inOpenBox(),
       inReplyMailbox(),
       REKEY.fields,
       ...inReachMailboxes(),
@@ -153,6 +165,7 @@ function handshake(name: string, rekey: number, now: number, request: RequestFie
   same('th3', two.th3, opened.session.th3)
   same('mailbox AB', two.keys.mailboxAB, opened.secrets.mailboxOut)
   const { th1: _th1, ...rest } = one
+  const { confirm: kc, ...otherKeys } = two.keys
   return {
     draws,
     now,
@@ -169,7 +182,7 @@ function handshake(name: string, rekey: number, now: number, request: RequestFie
       drawn: { ...draws },
       leg1: { ...rest, th1, replayTag, inner: leg },
       leg2: { ...two.fields, leg: accepted.leg },
-      sessionKeys: { ...two.keys },
+      sessionKeys: { kc, ...otherKeys },
     },
   }
 }
@@ -285,6 +298,18 @@ function throughInvite(): Case {
     leg: sealed,
     cid: copyId(sealed),
   }
+}
+
+/** The same leg 1 as it would lie in an open box: what fills it up is the writer's alone. */
+function inOpenBox(): Case {
+  const { replySecret } = FIRST.incoming.request
+  const door = boxDoor(OPEN_VIEW, replySecret)
+  const leg = door!.wrap(FIRST.leg1)
+  const salt = sha256(FIRST.leg1)
+  const fill = hkdfSha256(salt, replySecret, L('boxFill'), 40)
+  same('leg', leg, concat(FIRST.leg1, fill))
+  same('inner leg', legFromBox(leg), FIRST.leg1)
+  return { name: 'leg 1 in an open box', inner: FIRST.leg1, replySecret, salt, fill, leg, cid: copyId(leg) }
 }
 
 /** A copy of a leg, as a writer makes it. */
@@ -412,7 +437,7 @@ function badWrappings() {
     refused(
       'leg 1 through an invite: as a copy',
       'the associated data is another',
-      { seal: INVITE_SEAL, leg: sealed },
+      { copyKey: INVITE_SEAL, copy: sealed },
       () => openCopy(INVITE_SEAL, sealed),
     ),
     refused('leg 2 in the reply mailbox: one bit', 'the copy does not open', { copyKey, copy: wrongCopy }, () =>

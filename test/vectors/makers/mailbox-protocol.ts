@@ -2,7 +2,7 @@
  * A conversation with a mailbox server (PROTOCOL 6): the frames of a client of this project and the answers of its server, with
  * what each signature covers; then commands that the server refuses. Postage is 12 bits.
  */
-import { concat, leadingZeroBits, u32, utf8 } from '../../../node/crypto/bytes.ts'
+import { concat, leadingZeroBits, u32 } from '../../../node/crypto/bytes.ts'
 import { ed25519KeyPair, sign } from '../../../node/crypto/ed25519.ts'
 import { sha256 } from '../../../node/crypto/hash.ts'
 import { createMailboxClient, type MailboxClient } from '../../../node/delivery/mailbox-client.ts'
@@ -16,6 +16,7 @@ import { peerIdOf } from '../../../node/wire/peer-id.ts'
 import { decode, encode } from '../../../node/wire/schema.ts'
 import { seedKeys, testLogger, testServer, type TestServer } from '../../support/custody-fixtures.ts'
 import { createLoopbackLink } from '../../support/loopback-link.ts'
+import { envelopesToPut } from './envelope.ts'
 import { copyCase, FIRST, handshakeVectors } from './handshake.ts'
 import { ALICE } from './people.ts'
 import { DAY, drawn, type Fields, NOW, publicRandom, type VectorFile } from './vector-file.ts'
@@ -53,8 +54,9 @@ export async function mailboxProtocolVectors(): Promise<VectorFile> {
       'Life of a copy',
     ],
     about:
-      'Frames between a client and a relay, in their order: a request, its answer, what is signed in them. `signedBytes` is what the ' +
-      'signature covers without its label. What is refused comes to the same server afterwards, each with the answer that it gets.',
+      'Frames between a client and a relay, in their order: a request, its answer, what is signed in them. `commandBytes` is the map that ' +
+      'the signature of a command covers, `answerMessage` what the server signs, both without label. `mailboxes` of the server are the ' +
+      'keys that its client holds; what is put are the first two envelopes of the file `envelope`. What is refused comes to the same server afterwards, each with the answer that it gets.',
     cases: [serverCase(talk), ...talk.cases],
     refused: refusals,
   }
@@ -86,7 +88,9 @@ async function startTalk(): Promise<Talk> {
   return { server, stream, client, cases, mailbox: friendMailbox(FIRST.keys.mailboxAB, server.peerId) }
 }
 
-function serverCase({ server }: Talk): Case {
+function serverCase({ server, mailbox }: Talk): Case {
+  const back = friendMailbox(FIRST.keys.mailboxBA, server.peerId)
+  const { reader, writer, address } = invite()
   const { seed, public: key } = seedKeys('transport vectors')
   return {
     name: 'server',
@@ -95,6 +99,16 @@ function serverCase({ server }: Talk): Case {
     peerId: server.peerId,
     storeId: server.custody.storeId,
     now: server.now(),
+    mailboxes: [
+      ...[mailbox, back].map((one, i) => ({
+        secret: i === 0 ? FIRST.keys.mailboxAB : FIRST.keys.mailboxBA,
+        writerSeed: one.writer.seed,
+        readerSeed: one.reader.seed,
+        copyKey: one.copyKey,
+        address: one.address,
+      })),
+      { writerSeed: writer.seed, readerSeed: reader.seed, address },
+    ],
   }
 }
 
@@ -102,9 +116,10 @@ function serverCase({ server }: Talk): Case {
 
 async function friendMailboxTalk({ client, mailbox, server }: Talk): Promise<void> {
   const { writer, reader, copyKey, address } = mailbox
-  const copyOf = (text: string): Uint8Array =>
-    copyCase('', copyKey, concat(utf8(text), new Uint8Array(4096 - utf8(text).length))).copy
-  const [one, two] = [copyOf('an envelope'), copyOf('another envelope')]
+  const [one, two] = envelopesToPut().map((envelope) => copyCase('', copyKey, envelope).copy) as [
+    Uint8Array,
+    Uint8Array,
+  ]
   const put = (copy: Uint8Array) =>
     client.put({ address, writerSeed: writer.seed, copy, expires: NOW + 30 * DAY, reader: reader.public })
   const stat = () => client.stat({ address, cids: [one, two].map(wire.copyId), reader: reader.public })
@@ -194,8 +209,8 @@ function signedOf(verb: number, args: Uint8Array, server: Uint8Array): Fields {
   if (isSigned) {
     const command = decode(wire.signedArgs, args, args.length)
     const covered = coveredArgs(verb, command.args)
-    const signedBytes = wire.signedCommand(verb as wire.Verb, server, command.challenge, covered)
-    return { coveredArgs: covered, signedBytes, ...postageOf(verb, command.args, command.challenge) }
+    const commandBytes = wire.signedCommand(verb as wire.Verb, server, command.challenge, covered)
+    return { coveredArgs: covered, commandBytes, ...postageOf(verb, command.args, command.challenge) }
   }
   if (verb === VERB.record) {
     const { key, record, nonce, challenge } = decode(wire.recordArgs, args, args.length)
@@ -205,13 +220,13 @@ function signedOf(verb: number, args: Uint8Array, server: Uint8Array): Fields {
     const { challenge, entries } = decode(wire.readArgs, args, args.length)
     if (!challenge) return {}
     const covered = encode(wire.readSigned, { address: entries[0]!.address })
-    return { coveredArgs: covered, signedBytes: wire.signedCommand(verb, server, challenge, covered) }
+    return { coveredArgs: covered, commandBytes: wire.signedCommand(verb, server, challenge, covered) }
   }
   if (verb !== VERB.stat) return {}
   const { challenge, address, cids } = decode(wire.statArgs, args, args.length)
   if (!challenge) return {}
   const covered = encode(wire.statSigned, { address, cids })
-  return { coveredArgs: covered, signedBytes: wire.signedCommand(verb, server, challenge, covered) }
+  return { coveredArgs: covered, commandBytes: wire.signedCommand(verb, server, challenge, covered) }
 }
 
 function coveredArgs(verb: number, args: Uint8Array): Uint8Array {
@@ -246,18 +261,18 @@ function signedAnswer(verb: number, body: Uint8Array): Fields {
     const { policy, ...rest } = decode(wire.helloAnswer, body, body.length)
     return {
       answerValue: { ...rest, policy: { ...decode(wire.policy, policy, policy.length) } },
-      answerSignedBytes: policy,
+      answerMessage: policy,
     }
   }
   if (verb === VERB.put || verb === VERB.stat) {
     const { body: signed, signature } = decode(wire.signedBody, body, body.length)
-    return { answerValue: { ...said(verb, signed) }, answerSignedBytes: signed, answerSignature: signature }
+    return { answerValue: { ...said(verb, signed) }, answerMessage: signed, answerSignature: signature }
   }
   if (verb !== VERB.record) return {}
   const { receipt, signature } = decode(wire.recordAnswer, body, body.length)
   return {
     answerValue: { ...decode(wire.recordReceipt, receipt, receipt.length) },
-    answerSignedBytes: receipt,
+    answerMessage: receipt,
     answerSignature: signature,
   }
 }

@@ -11,6 +11,7 @@ import {
   inviteMailbox,
   KINDS,
   mailboxAddress,
+  openBox,
   openCopy,
   quartersRead,
   reachMailbox,
@@ -19,7 +20,7 @@ import {
 import { type Invite, invite as inviteShape } from '../../../node/wire/invite.ts'
 import { encode } from '../../../node/wire/schema.ts'
 import { copyCase, FIRST, INVITE_SEAL } from './handshake.ts'
-import { BOB, RELAY_A, RELAY_B } from './people.ts'
+import { ALICE, BOB, RELAY_A, RELAY_B } from './people.ts'
 import { DAY, drawn, type Fields, flipped, handingOut, NOW, refused, same, type VectorFile } from './vector-file.ts'
 
 type Case = Fields & { name: string }
@@ -33,7 +34,7 @@ export function mailboxVectors(): VectorFile {
   const { copy } = copyCase('', friend.copyKey, envelope)
   return {
     name: 'mailboxes',
-    shows: ['3. Mailboxes', 'Kinds', 'Mailbox of a friend at one server', 'Reach mailboxes'],
+    shows: ['3. Mailboxes', 'Kinds', 'Mailbox of a friend at one server', 'Reach mailboxes', 'Open request box'],
     about:
       'Addresses of all kinds; mailboxes and copies of one direction at two servers; reach mailboxes of two quarters.',
     cases: [
@@ -54,6 +55,7 @@ export function mailboxVectors(): VectorFile {
         quarter,
         ...keysOf(reachAB, RELAY_B.peerId, reachMailbox(reachAB, RELAY_B.peerId, quarter)),
       })),
+      openBoxCase(),
       {
         name: 'quarters',
         written: [NOW, QUARTER * 91 * DAY, (QUARTER + 1) * 91 * DAY - 1].map((now) => ({
@@ -103,6 +105,15 @@ function addressCases(): Case[] {
     reader,
     address: mailboxAddress(kind, writer, reader),
   }))
+}
+
+/** Who knows the ID makes W; R stands in the identity record. */
+function openBoxCase(): Case {
+  const readerSeed = drawn('open box, R')
+  const reader = ed25519KeyPair(readerSeed).public
+  const { writer, address } = openBox(ALICE.id, reader)
+  const fields = { id: ALICE.id, writerSeed: writer.seed, writer: writer.public, readerSeed, reader, address }
+  return { name: 'open request box', ...fields }
 }
 
 /** A reader takes a copy under any nonce. */

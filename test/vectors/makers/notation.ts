@@ -1,6 +1,6 @@
 /** The notation of the protocol document: hashes, both AEADs, signatures, typed keys, ML-KEM with its coins, canonical CBOR. */
 import { open, openOnce, seal, sealOnce } from '../../../node/crypto/aead.ts'
-import { concat, fromHex, leadingZeroBits, u64, utf8 } from '../../../node/crypto/bytes.ts'
+import { concat, fromHex, leadingZeroBits, u16, u64, utf8 } from '../../../node/crypto/bytes.ts'
 import { ed25519KeyPair, sign, verify } from '../../../node/crypto/ed25519.ts'
 import { hkdfSha256, hmacSha256, NO_SALT, sha256 } from '../../../node/crypto/hash.ts'
 import { kemDecapsulate, kemEncapsulate, kemKeyPair } from '../../../node/crypto/kem.ts'
@@ -10,7 +10,7 @@ import { x25519, x25519KeyPair } from '../../../node/crypto/x25519.ts'
 import { ForgedError } from '../../../node/errors.ts'
 import { MAX_FRAME_BYTES } from '../../../node/limits.ts'
 import { pad, unpad } from '../../../node/wire/payload.ts'
-import { decode, encode } from '../../../node/wire/schema.ts'
+import { decode, encode, type Shape } from '../../../node/wire/schema.ts'
 import { head, type Head } from '../../../node/wire/records.ts'
 import { badX25519Keys } from '../../support/session-fixtures.ts'
 import { drawn, type Fields, flipped, refused, type VectorFile } from './vector-file.ts'
@@ -18,6 +18,7 @@ import { drawn, type Fields, flipped, refused, type VectorFile } from './vector-
 export function notationVectors(): VectorFile {
   const key = drawn('notation, key')
   const salt = drawn('notation, salt')
+  const ikm = drawn('notation, ikm', 40)
   const nonce = drawn('notation, nonce', 24)
   const plaintext = utf8('what is sealed')
   const associated = utf8('what is bound')
@@ -38,14 +39,15 @@ export function notationVectors(): VectorFile {
       {
         name: 'H, HMAC and HKDF',
         input: plaintext,
-        key,
-        salt,
-        label: L('session'),
-        length: 80,
         hash: sha256(plaintext),
+        key,
         hmac: hmacSha256(key, plaintext),
-        hkdf: hkdfSha256(salt, key, L('session'), 80),
-        hkdfWithoutSalt: hkdfSha256(NO_SALT, key, L('session'), 80),
+        salt,
+        ikm,
+        info: L('session'),
+        length: 80,
+        hkdf: hkdfSha256(salt, ikm, L('session'), 80),
+        hkdfWithoutSalt: hkdfSha256(NO_SALT, ikm, L('session'), 80),
       },
       { name: 'seal', key, nonce, plaintext, associated, sealed },
       { name: 'seal1', key, plaintext, associated, sealed: sealedOnce },
@@ -199,17 +201,48 @@ export function cborVectors(): VectorFile {
     name: 'cbor',
     shows: ['Notation'],
     about:
-      'Canonical CBOR, shown at the map `head`: the shortest form of each width, and every other form of the same value.',
-    cases: heads.map((value) => ({
-      name: `seq ${value.seq}`,
-      map: 'head',
-      value: { ...value },
-      encoded: encode(head, value),
-    })),
-    refused: badEncodings(good).map(([name, reason, encoded]) =>
-      refused(name, reason, { map: 'head', encoded }, () => decode<Head>(head, encoded, MAX_FRAME_BYTES)),
-    ),
+      'Canonical CBOR, shown at the map `head`: the shortest form of each width, and every other form of the same value. Cases ' +
+      'without `map` are values of no map of ours, for the bounds of nesting and items, which no map reaches.',
+    cases: [
+      ...heads.map((value) => ({
+        name: `seq ${value.seq}`,
+        map: 'head',
+        value: { ...value },
+        encoded: encode(head, value),
+      })),
+      ...bounds(8, 32_768, (name, _reason, encoded) => {
+        decode(anything, encoded, MAX_FRAME_BYTES)
+        return { name, encoded }
+      }),
+    ],
+    refused: [
+      ...badEncodings(good).map(([name, reason, encoded]) =>
+        refused(name, reason, { map: 'head', encoded }, () => decode<Head>(head, encoded, MAX_FRAME_BYTES)),
+      ),
+      ...bounds(9, 32_769, (name, reason, encoded) =>
+        refused(name, reason, { encoded }, () => decode(anything, encoded, MAX_FRAME_BYTES)),
+      ),
+    ],
   }
+}
+
+/** Whatever CBOR reads: the form alone decides. */
+const anything: Shape<unknown> = { write: (value) => value as number, read: (value) => value }
+
+/** Values of no map of ours that have as many containers nested, or items in all, as told. */
+function bounds<T>(depth: number, items: number, found: (name: string, reason: string, encoded: Uint8Array) => T): T[] {
+  const arrays = fromHex(`${'81'.repeat(depth)}00`)
+  const inMap = fromHex(`a101${'81'.repeat(depth - 2)}80`)
+  const numbers = concat(fromHex('99'), u16(items - 1), new Uint8Array(items - 1))
+  const pairs = concat(fromHex('82'), fromHex('a10100'), fromHex('99'), u16(items - 5), new Uint8Array(items - 5))
+  const container = `at most 8 nested, the outermost among them`
+  const count = 'at most 32,768, containers, keys and values'
+  return [
+    found(`${depth} containers`, container, arrays),
+    found(`${depth} containers, a map outside and an empty array inside`, container, inMap),
+    found(`${items} items`, count, numbers),
+    found(`${items} items, a map among them`, count, pairs),
+  ]
 }
 
 /** `head` by hand: 3 entries, 1: 0, 2: 0, 3: 32 bytes. */

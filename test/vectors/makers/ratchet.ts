@@ -70,7 +70,6 @@ const ARRIVALS: (Arrival & { before: number })[] = [
   { message: 12, now: LATER + 7, before: 13 },
   { message: 7, now: LATER + 8, before: 13 },
 ]
-const EXPIRY_DAY = Math.ceil(NOW / DAY) + 30
 
 interface Sealed {
   prefix: Uint8Array
@@ -81,12 +80,13 @@ interface Sealed {
 interface Talk {
   states: Record<Side, SessionState>
   sealed: Sealed[]
-  arrivals: Fields[]
+  /** What is sealed and opened, in one order. */
+  events: Fields[]
   epoch1: Fields | undefined
 }
 
 export function ratchetVectors(): VectorFile {
-  const talk: Talk = { states: { A: FIRST.a, B: FIRST.b }, sealed: [], arrivals: [], epoch1: undefined }
+  const talk: Talk = { states: { A: FIRST.a, B: FIRST.b }, sealed: [], events: [], epoch1: undefined }
   for (let next = 1; next <= SENDINGS.length + 1; next++) {
     for (const arrival of ARRIVALS) if (arrival.before === next) arrive(talk, arrival)
     if (next <= SENDINGS.length) send(talk, next)
@@ -96,14 +96,17 @@ export function ratchetVectors(): VectorFile {
     shows: ['Symmetric chains', 'Classical half', 'Post-quantum half', 'Message key, header, body', 'Opening', 'Tags'],
     about:
       'Twelve messages of the session of the file `handshake`. `steps` of a message are the steps of the classical half that its ' +
-      'writer takes with it. The order of the cases is the order of sealing; the case `arrivals` is the order of opening, with what ' +
-      'the reader keeps of late messages afterwards. What is refused comes to a reader that has opened all of them.',
+      'writer takes with it. The case `events` is the one order of all that is sealed and opened, by the numbers of the messages, with ' +
+      'what the reader keeps of late messages afterwards. Each case after it, and each of what is refused, comes by itself to the ' +
+      'state that a side has after the last of the events.',
     cases: [
       sessionCase(),
       ...talk.sealed.map((one) => one.case),
       ...(talk.epoch1 ? [talk.epoch1 as Case] : []),
-      arrivalsCase(talk),
+      eventsCase(talk),
       alarmCase(talk),
+      ...takenCases(talk),
+      lateFloorCase(talk),
     ],
     refused: [...badEnvelopes(talk), ...badHeaders()],
   }
@@ -161,6 +164,7 @@ function send(talk: Talk, number: number): void {
   const before = talk.states[side]
   const seed = `message ${number}`
   const tagCounter = before.sentSerial
+  const expiryDay = Math.ceil(now / DAY) + 30
   const mailbox = side === 'A' ? FIRST.keys.mailboxAB : FIRST.keys.mailboxBA
   const payload = utf8(text)
   const { random, drawnNow } = recording(seed)
@@ -171,7 +175,7 @@ function send(talk: Talk, number: number): void {
     kind: ENVELOPE_KIND.pairwise,
     tag: tag(tagKey(mailbox), tagCounter),
     tagCounter,
-    expiryDay: EXPIRY_DAY,
+    expiryDay,
     floor,
   })
   const keys = sendingKeys(before, side, now, seed)
@@ -191,6 +195,7 @@ function send(talk: Talk, number: number): void {
   const { piece, ...said } = decodeHeader(header)
   if (drawnNow.length !== (keys.stepped ? 1 : 0) + (keys.turned ? 1 : 0) + 2) throw new Error('unexpected draws')
   talk.states[side] = sealed.session
+  talk.events.push({ seals: number, side, now })
   talk.sealed.push({
     prefix: sealed.prefix,
     body: sealed.body,
@@ -203,7 +208,7 @@ function send(talk: Talk, number: number): void {
       headerNonce: drawnNow.at(-2),
       payloadNonce: drawnNow.at(-1),
       tagCounter,
-      expiryDay: EXPIRY_DAY,
+      expiryDay,
       prefix: sealed.prefix,
       associated,
       header: { ...said, piece: piece && { ...piece } },
@@ -243,9 +248,9 @@ function arrive(talk: Talk, { message, now }: Arrival): void {
   const { session } = opened
   if (before.pq.outgoing?.seed && session.pq.epochs.at(-1)!.epoch === 1) talk.epoch1 ??= epoch1Case(talk, before)
   talk.states[to] = session
-  talk.arrivals.push({
+  talk.events.push({
+    opens: message,
     side: to,
-    message,
     now,
     keptKeys: session.skipped.flatMap(({ headerKey, keys }) =>
       keys.map(({ count, epoch, pqCount, key }) => ({ headerKey, count, pqEpoch: epoch, pqCount, messageKey: key })),
@@ -266,8 +271,47 @@ function epoch1Case(talk: Talk, before: SessionState): Case {
   return { name: 'epoch 1', epoch: 1, seed, ciphertext, sharedSecret, rootKeyBefore, ...epochKeys(s) }
 }
 
-function arrivalsCase(talk: Talk): Case {
-  return { name: 'arrivals', arrivals: talk.arrivals }
+function eventsCase(talk: Talk): Case {
+  return { name: 'events', events: talk.events }
+}
+
+/** What a reader does not look at: the message opens as if it were not there. */
+function takenCases({ states }: Talk): Case[] {
+  const { bytes: random } = publicRandom('kith vectors: taken all the same')
+  const now = LATER + 60
+  const padded = pad(utf8('taken'), payloadRoom(4096) + 1)
+  const cases: [string, Parameters<typeof craftEnvelope>[2]][] = [
+    ['a serial of 0', { serial: 0 }],
+    ['a serial that was used', { serial: 1 }],
+    ['another previous count within the chain', { previousCount: 77 }],
+  ]
+  return cases.map(([name, said]) => {
+    const { prefix, body } = craftEnvelope(states.A, random, said, padded)
+    const { payload, alarm, session } = openEnvelope(states.B, { prefix, body, now })
+    const highestSerialOpened = session.openedSerial
+    return { name: `taken: ${name}`, side: 'B', now, prefix, body, payload, alarm, highestSerialOpened }
+  })
+}
+
+/** Three more messages of A's in one chain: the third, which is opened first, then the second, whose floor is its count. */
+function lateFloorCase({ states }: Talk): Case {
+  const now = LATER + 60
+  const { bytes: random } = publicRandom('kith vectors: a floor in a late message')
+  const base = { random, now, kind: ENVELOPE_KIND.pairwise, tag: drawn('tag of a late message', 16), tagCounter: 50 }
+  let writer = states.A
+  const [first, second, third] = [false, true, false].map((isFloor) => {
+    const floor = isFloor ? undefined : 0
+    const made = sealEnvelope(writer, { ...base, payload: utf8('late'), expiryDay: Math.ceil(now / DAY) + 30, floor })
+    writer = made.session
+    return { prefix: made.prefix, body: made.body }
+  })
+  let reader = states.B
+  const opened = [third!, second!].map((envelope) => {
+    reader = openEnvelope(reader, { ...envelope, now }).session
+    return { ...envelope, keptCounts: reader.skipped.flatMap(({ keys }) => keys.map(({ count }) => count)) }
+  })
+  refused('first', 'its key is gone', {}, () => openEnvelope(reader, { ...first!, now }))
+  return { name: 'a floor in a late message', side: 'B', now, opened, refusedThen: { ...first } }
 }
 
 /** A piece that the friend cannot have: the message counts, the piece changes nothing, and the person is told. */

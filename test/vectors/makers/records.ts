@@ -39,12 +39,10 @@ type Case = Fields & { name: string }
 const KEY = identityRecordKey(ALICE.id)
 const EVENT_1 = createKeyEvent(ALICE.entropy, [])
 const EVENT_2 = createKeyEvent(ALICE.entropy, [EVENT_1])
-const NEW_DEVICE = deviceEntry({
-  signing: drawn('second device, signing key'),
-  identity: drawn('second device, identity key'),
-  added: NOW,
-})
-const OPEN_READER = typeKey('ed25519', ed25519KeyPair(drawn('open box, R')).public)
+const SECOND = { signing: drawn('second device, signing key'), identity: drawn('second device, identity key') }
+const NEW_DEVICE = deviceEntry({ ...SECOND, added: NOW })
+const OPEN_SEED = drawn('open box, R')
+const OPEN_READER = typeKey('ed25519', ed25519KeyPair(OPEN_SEED).public)
 
 export function recordVectors(): VectorFile {
   const rotated = made({
@@ -66,11 +64,22 @@ export function recordVectors(): VectorFile {
     shows: ['Where and what', 'Checks', 'Order and memory'],
     about:
       'Identity records (first, after a rotation, with the open policy) and a prekey record, each with its key in the DHT; the order ' +
-      'of records; what a store refuses at `now`.',
+      'of records; what a store refuses at `now`. `signerSeed` is the seed of the key that signs.',
     cases: [
-      identityCase('identity record', ALICE.view),
-      identityCase('identity record after a rotation, with another device', rotated),
-      identityCase('identity record with the open policy', open),
+      identityCase('identity record', ALICE.view, ALICE.rootSeed),
+      {
+        ...identityCase(
+          'identity record after a rotation, with another device',
+          rotated,
+          rootKeyPair(ALICE.entropy, 1).seed,
+        ),
+        deviceSeed: SECOND.signing,
+        identitySecret: SECOND.identity,
+      },
+      {
+        ...identityCase('identity record with the open policy', open, ALICE.rootSeed),
+        requestReaderSeed: OPEN_SEED,
+      },
       prekeyCase(),
       {
         name: 'prekey record of a device that the identity record does not list',
@@ -100,13 +109,14 @@ function made(changes: Partial<IdentityRecordInit>): IdentityView {
   })
 }
 
-function identityCase(name: string, view: IdentityView): Case {
+function identityCase(name: string, view: IdentityView, signerSeed: Uint8Array): Case {
   const { body, signature } = decode(signed, view.bytes, 4096)
   return {
     name,
     map: 'identityRecord',
     value: { ...view.record },
     key: identityRecordKey(view.id),
+    signerSeed,
     signer: view.root,
     body,
     signature,
@@ -123,6 +133,7 @@ function prekeyCase(): Case {
     map: 'prekeyRecord',
     value: { ...view.record },
     key: prekeyRecordKey(view.device),
+    signerSeed: ALICE.deviceSeed,
     signer: view.device,
     body,
     signature,

@@ -29,6 +29,10 @@ export function rendezvousVectors(): VectorFile {
     peerId: RELAY_A.peerId,
     addresses: [RELAY_A.address, RELAY_B.address, long],
   }
+  const full: RendezvousPlace = {
+    ...large,
+    relays: [RELAY_A, RELAY_B, RELAY_A].map(({ address }) => address).concat(long),
+  }
   const records = [recordOf(small, NOW), recordOf(small, NOW + 1), recordOf(large, NOW)]
   return {
     name: 'rendezvous',
@@ -49,6 +53,7 @@ export function rendezvousVectors(): VectorFile {
       },
       caseOf('relays alone', small, small),
       caseOf('what does not fit is left out', large, openRendezvous(KEYS, recordOf(large, NOW), NOW).place),
+      caseOf('no address fits: the peer ID goes with them', full, openRendezvous(KEYS, recordOf(full, NOW), NOW).place),
       {
         name: 'order, the best last',
         key: KEYS.recordKey,

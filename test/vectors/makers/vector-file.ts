@@ -11,7 +11,7 @@ import { PROTOCOL_VERSION } from '../../../node/limits.ts'
 export const NOW = 1_800_000_000
 export const DAY = 86_400
 /** Rises when a file gets another shape; a change of bytes is one of the protocol's version. */
-export const VECTORS_VERSION = 1
+export const VECTORS_VERSION = 2
 
 /** What a maker writes down; an undefined field is left out. */
 export type Value =
