@@ -5,6 +5,8 @@
 import { join } from 'node:path'
 import { expect } from 'chai'
 import {
+  type Apart,
+  apartViolations,
   cycles,
   directionViolations,
   importsOf,
@@ -109,6 +111,13 @@ const FORBIDDEN: Record<string, RegExp> = {
   machine: /\bprocess\s*\.|['"]node:(?:os|worker_threads|child_process|net|http|https|zlib|timers)\b/,
 }
 
+/** The second reader of the formats knows the document and the vectors alone. */
+const INTEROP: Apart = {
+  folder: 'test/interop',
+  packages: ['node:crypto', 'node:fs', 'chai'],
+  data: ['../vectors/', '../../node_modules/@scure/bip39/wordlists/english.js'],
+}
+
 const ROOT = join(import.meta.dirname, '..')
 const sources = readSources(ROOT, ['node', 'cli', 'test'])
 
@@ -126,6 +135,11 @@ describe('architecture', () => {
 
   it('no file imports itself in a circle, types included', () => {
     expect(cycles(sources)).to.deep.equal([])
+  })
+
+  it('the second reader of the formats shares no line with the first, nor with other tests', () => {
+    expect([...sources.keys()].filter((path) => path.startsWith('test/interop/'))).to.have.length.above(20)
+    expect(apartViolations(sources, INTEROP)).to.deep.equal([])
   })
 
   it('protocol and core have no clock, timer, randomness, file or locale of their own', () => {
@@ -194,6 +208,31 @@ describe('architecture: the checker itself', () => {
         source,
       ).to.deep.equal([])
     }
+  })
+
+  it('notices what the second reader may not use', () => {
+    const wrong = [
+      "import { sha256 } from '../../node/crypto/hash.ts'",
+      "import type { A } from '../../cli/a.ts'",
+      "export * from '../support/architecture.ts'",
+      "import { NOW } from '../vectors/makers/vector-file.ts'",
+      "import { sha256 } from '@noble/hashes/sha2.js'",
+      "import { decode } from 'cborg'",
+      "import { peerIdFromString } from '@libp2p/peer-id'",
+      "import { wordlist } from '@scure/bip39/wordlists/english.js'",
+      "const a = await import('./bytes.ts')",
+      "import { createRequire } from 'node:module'",
+      "const source = new URL('../../node/limits.ts', import.meta.url)",
+      "const source = readFileSync('./../unit/a.ts')",
+    ]
+    for (const source of wrong) {
+      const found = apartViolations(new Map([['test/interop/x.ts', source]]), INTEROP)
+      expect(found, source).to.have.lengthOf.at.least(1)
+      expect(apartViolations(new Map([['test/unit/x.ts', source]]), INTEROP)).to.deep.equal([])
+    }
+    const allowed =
+      "import { H } from './primitives.ts'\nimport { hash } from 'node:crypto'\nconst a = '../vectors/kith/a.json'"
+    expect(apartViolations(new Map([['test/interop/x.ts', allowed]]), INTEROP)).to.deep.equal([])
   })
 
   it('notices circles of one, two and three, by types as well', () => {

@@ -82,6 +82,34 @@ export function directionViolations(sources: Sources, rules: Rules): string[] {
   return found
 }
 
+/** What files of a folder may share with anything outside it. */
+export interface Apart {
+  /** Folder from the root, without a slash at its end. */
+  folder: string
+  /** Beginnings of package names. */
+  packages: readonly string[]
+  /** Beginnings of paths outside the folder that may be read as data, as they stand in a string of the source. */
+  data: readonly string[]
+}
+
+/** Every import, and every path out of the folder, by which its files would share a line with others. */
+export function apartViolations(sources: Sources, { folder, packages, data }: Apart): string[] {
+  const found: string[] = []
+  for (const [path, source] of sources) {
+    if (!path.startsWith(`${folder}/`)) continue
+    for (const { to, local } of importsOf(path, source)) {
+      const isAllowed = local ? to.startsWith(`${folder}/`) : packages.some((name) => to.startsWith(name))
+      if (!isAllowed) found.push(`${path} -> ${to}: outside ${folder}`)
+    }
+    const code = withoutComments(source)
+    if (/\bimport\s*\(|\brequire\b|\bcreateRequire\b/.test(code)) found.push(`${path}: loads code while it runs`)
+    for (const [, text] of code.matchAll(/['"`]((?:\.\.?\/)*\.\.\/[^'"`]*)/g)) {
+      if (!data.some((known) => text!.startsWith(known))) found.push(`${path} -> ${text}: outside ${folder}`)
+    }
+  }
+  return found
+}
+
 function localProblem(from: string, to: string, sources: Sources, rules: Rules): string | undefined {
   const [part, other] = [partOf(from), partOf(to)]
   // tests may import anything, and quote imports in strings
