@@ -253,8 +253,8 @@ export class Server {
     const counts = storeId !== undefined && same(storeId, this.#given.storeId)
     const cursors = entries.map(({ address, after }) => ({ name: toHex(address), after: counts ? after : 0 }))
     if (verb === VERB.fetch) return this.#window(cursors, false)
-    for (const { name, after } of cursors) this.#subscribed.set(name, after)
     for (const address of remove ?? []) this.#subscribed.delete(toHex(address))
+    for (const { name, after } of cursors) this.#subscribed.set(name, after)
     const { items, ...rest } = maps.readAnswer.decode(this.#window(cursors, false))
     return maps.readAnswer.encode({ ...rest, items: [], more: Math.min(items.length, 1) })
   }

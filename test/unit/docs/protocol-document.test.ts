@@ -139,6 +139,25 @@ describe('the protocol document', () => {
     expect(shown.toSorted()).to.deep.equal(served.map((name) => name.toUpperCase()).toSorted())
   })
 
+  it('names for each verb the statuses that its checks give', () => {
+    const statuses = (cell: string | undefined): string[] => [
+      ...new Set([...cell!.matchAll(/`([a-z]+)`/g)].map(([, name]) => name!).filter((name) => name in STATUS)),
+    ]
+    const checks = tableOf('verb', 'checks behind the form, with the status that each gives').rows
+    const may = tableOf('answer to', 'may be').rows
+    const everywhere = new Set(['ok', ...statuses(may[0]![1])].filter((name) => name !== 'full'))
+    for (const [names, cell] of may.slice(1)) {
+      for (const verb of names!.split(', ')) {
+        const row = checks.find(([shown]) => shown!.split(', ').includes(verb))
+        if (!row) continue
+        // one row of checks for ACK and RELEASE, and one for FETCH and SUBSCRIBE, which has `full` alone
+        const given = statuses(row[1]).filter((name) => !everywhere.has(name))
+        const left = { RELEASE: ['released'], FETCH: ['full'] }[verb] ?? []
+        expect(statuses(cell).toSorted(), verb).to.deep.equal(given.filter((name) => !left.includes(name)).toSorted())
+      }
+    }
+  })
+
   it('lists the vectors, their version and how they are written', () => {
     const stated = [...document.matchAll(/^Vectors version: (\d+)$/gm)].map(([, version]) => Number(version))
     expect(stated).to.deep.equal([VECTORS_VERSION])

@@ -157,7 +157,7 @@ const NUMBERS: [says: RegExp, is: () => number[]][] = [
     /in again, after (\d+) s at first and (\d+) min in the end/,
     () => [one('directory', 'RETRY_MILLISECONDS') / 1000, one('directory', 'MAX_RETRY_MILLISECONDS') / 60_000],
   ],
-  [/At most (\d+) containers nested and ([\d,]+) items/, () => [limits.MAX_CBOR_DEPTH, limits.MAX_CBOR_ITEMS]],
+  [/At most (\d+) containers nested, .*? and ([\d,]+) items/, () => [limits.MAX_CBOR_DEPTH, limits.MAX_CBOR_ITEMS]],
   // 3
   [/At most (\d+) bytes encoded/, () => [MAX_INVITE_BYTES]],
   [/highest one is (\d+) days old, or (\d+) messages/, () => [limits.MAILBOX_LIFE_DAYS, limits.MAILBOX_MESSAGES]],
@@ -258,13 +258,21 @@ const NUMBERS: [says: RegExp, is: () => number[]][] = [
   ],
   [/Ours goes at most (\d+) below the next count/, () => [one('delivery', 'FLOOR_TOLERANCE')]],
   // 9
-  [/CBOR \{1: version (\d+), 2: slots\}/, () => [one('store', 'VAULT_VERSION')]],
   [
-    /Argon2id \((\d+) MiB, (\d+), (\d+);/,
-    () => [PASSPHRASE_COST.memoryKib / 1024, PASSPHRASE_COST.passes, PASSPHRASE_COST.lanes],
+    /CBOR, at most (\d+) bytes: \{1: version (\d+), 2: slots\}/,
+    () => [limits.MAX_VAULT_BYTES, one('store', 'VAULT_VERSION')],
+  ],
+  [
+    /ours writes (\d+) KiB, (\d+) passes, (\d+) lanes;/,
+    () => [PASSPHRASE_COST.memoryKib, PASSPHRASE_COST.passes, PASSPHRASE_COST.lanes],
   ],
   [/`u8 (\d+) ‖ u32 key epoch \((\d+)\)/, () => [one('store', 'ROW_VERSION'), one('store', 'KEY_EPOCH')]],
   [/seconds since 1970 divided by ([\d,]+), rounded down/, () => [one('identity', 'WEEK_SECONDS')]],
+  [
+    /while `seq ≤ now \+ (\d+)` and `now < seq \+ (\d+)`/,
+    () => [limits.MAX_RECORD_AHEAD_SECONDS, one('identity', 'WEEK_SECONDS')],
+  ],
+  [/does not fit into (\d+) bytes/, () => [limits.RENDEZVOUS_BYTES - 9 - 64 - 40 - 1]],
   [
     /while a profile of one's own is unacknowledged for (\d+) days/,
     () => [one('friendship', 'SILENCE_SECONDS') / 86_400],
