@@ -15,11 +15,9 @@ const NO_SCOPE = new Uint8Array(0)
 const DAY = 86_400
 export const replayRow = struct({ until: [1, uint()] })
 
-/** From whoever's clock is more than an hour ahead of this one: the leg opens later. */
-const EARLY: ReadonlySet<string> = new Set(['TOO_EARLY', 'RECORD_AHEAD'])
-
 /**
- * A leg 1 that opened; `early` when it was created too far ahead, undefined for everything else, whatever is wrong with it.
+ * A leg 1 that opened; `early` when it, or the record in it, was made by a clock more than an hour ahead of this one: it opens
+ * later. Undefined for everything else, whatever is wrong with it.
  * @param readLeg gives the inner leg, or throws
  */
 export function openedLeg1(
@@ -27,10 +25,17 @@ export function openedLeg1(
   readLeg: () => Uint8Array,
 ): ReturnType<typeof openLeg1> | 'early' | undefined {
   const { self, protocolTime, logger } = init
+  // opening the leg makes one error of every fault in it
+  let isRecordAhead = false
   const readRecord: OpenLeg1Init['readRecord'] = (bytes) => {
-    const { id, record } = readIdentityRecord(bytes, { now: protocolTime() })
-    const { devices, revoked, minVersion, maxVersion } = record
-    return { id, devices, revoked, minVersion, maxVersion }
+    try {
+      const { id, record } = readIdentityRecord(bytes, { now: protocolTime() })
+      const { devices, revoked, minVersion, maxVersion } = record
+      return { id, devices, revoked, minVersion, maxVersion }
+    } catch (error) {
+      isRecordAhead = error instanceof KithError && error.code === 'RECORD_AHEAD'
+      throw error
+    }
   }
   try {
     return openLeg1({
@@ -42,7 +47,7 @@ export function openedLeg1(
   } catch (error) {
     if (!(error instanceof KithError)) throw error
     logger.debug('request does not open', { code: error.code })
-    return EARLY.has(error.code) ? 'early' : undefined
+    return isRecordAhead || error.code === 'TOO_EARLY' ? 'early' : undefined
   }
 }
 
