@@ -4,6 +4,7 @@ import { kemKeyPair } from '../../../node/crypto/kem.ts'
 import { ForgedError } from '../../../node/errors.ts'
 import { KEPT_PQ_EPOCHS, PQ_EPOCH_MESSAGES, PQ_EPOCH_SECONDS } from '../../../node/limits.ts'
 import { turnPq } from '../../../node/session/pq-pieces.ts'
+import { enterEpoch } from '../../../node/session/pq-ratchet.ts'
 import { encodeSession } from '../../../node/session/session-codec.ts'
 import type { SessionState } from '../../../node/session/session-state.ts'
 import { openEnvelope, type SealedEnvelope } from '../../../node/session/triple-ratchet.ts'
@@ -434,6 +435,22 @@ describe('post-quantum epochs', () => {
           expect(follow(healed), `${victim} ${stolenAt}`).to.equal(false)
           expect(talk.receive(victim, healed)).to.equal('healed')
         }
+      }
+    })
+
+    it('T30 who has the root of an epoch, and not the secret of the KEM, enters another one', () => {
+      for (const [side, role] of [
+        ['a', 'A'],
+        ['b', 'B'],
+      ] as const) {
+        const talk = new Talk(`guessed ${side}`)
+        talk.turnTo(1)
+        const { pq } = talk.states[side]
+        const stolen = { ...pq, rootKey: pq.rootKey.slice() }
+        const guessed = enterEpoch(stolen, new Uint8Array(32), role, talk.now)
+        talk.turnTo(2)
+        expect(equal(guessed.rootKey, talk.states[side].pq.rootKey), side).to.equal(false)
+        expect(equal(guessed.macKey, talk.states[side].pq.macKey), side).to.equal(false)
       }
     })
 
