@@ -84,6 +84,7 @@ class MochaRunner {
   async dryRun(): Promise<Outcome> {
     this.#isCovering = true
     await this.#load()
+    this.#mocha.grep(JUDGES)
     const tests = await this.#run(false)
     this.#isCovering = false
     return { status: 'complete', tests, mutantCoverage: this.#instrumenter.mutantCoverage }
