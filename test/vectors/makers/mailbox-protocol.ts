@@ -7,6 +7,8 @@ import { ed25519KeyPair, sign } from '../../../node/crypto/ed25519.ts'
 import { sha256 } from '../../../node/crypto/hash.ts'
 import { createMailboxClient, type MailboxClient } from '../../../node/delivery/mailbox-client.ts'
 import { admitRecordAt, compareRecordsAt, identityRecordKey } from '../../../node/identity/record-keys.ts'
+import { createIdentityRecord } from '../../../node/identity/records.ts'
+import { rootKeyPair } from '../../../node/identity/root.ts'
 import { type FriendMailbox, friendMailbox, inviteMailbox, KIND, mailboxAddress } from '../../../node/mailbox/keys.ts'
 import { mintClaimPostage } from '../../../node/mailbox/postage.ts'
 import { FrameStream } from '../../../node/network/frame-stream.ts'
@@ -27,6 +29,14 @@ const CLAIM_BITS = 12
 const { VERB, STATUS } = wire
 const VERB_NAMES = new Map<number, string>(Object.entries(VERB).map(([name, code]) => [code, name]))
 const STATUS_NAMES = new Map<number, string>(Object.entries(STATUS).map(([name, code]) => [code, name]))
+
+/** A record of Alice's from the day before the one that is handed in. */
+const OLDER = createIdentityRecord({
+  root: rootKeyPair(ALICE.entropy, 0),
+  seq: ALICE.identityFields.seq - DAY,
+  inception: ALICE.identityFields.inception,
+  devices: ALICE.identityFields.devices,
+})
 
 /** A server, a recorded client of it, and what both said. */
 interface Talk {
@@ -167,6 +177,8 @@ async function recordTalk({ client }: Talk): Promise<void> {
   await client.getRecord(key)
   await client.putRecord({ key, record: ALICE.record })
   await client.getRecord(key)
+  // a lower one is answered with the higher
+  await client.putRecord({ key, record: OLDER.bytes })
 }
 
 // ---- how it is written down ----
@@ -507,6 +519,9 @@ function badReads(challenge: Uint8Array, server: Uint8Array, { address, writer }
   const cids = [drawn('a cid')]
   const read = (...entries: (typeof entry)[]): Uint8Array => encode(wire.readArgs, { entries })
   const acknowledge = encode(wire.acknowledgeArgs, { address, cids })
+  const covered = encode(wire.readSigned, { address: knock.address })
+  const fetchCommand = wire.signedCommand(VERB.fetch, server, challenge, covered)
+  const fetchSignature = sign(knock.reader.seed, 'command', fetchCommand)
   return [
     {
       name: 'FETCH of an invite without R',
@@ -525,6 +540,24 @@ function badReads(challenge: Uint8Array, server: Uint8Array, { address, writer }
       reason: 'R must sign',
       verb: VERB.stat,
       args: encode(wire.statArgs, { address: knock.address, cids }),
+    },
+    {
+      name: 'STAT of an invite with a challenge alone',
+      reason: 'half of a signature is as none: the challenge is not looked at, and R must sign',
+      verb: VERB.stat,
+      args: encode(wire.statArgs, { address: knock.address, cids, challenge: drawn('no challenge of this server') }),
+    },
+    {
+      name: 'FETCH of an invite with a signature and no challenge',
+      reason: 'half of a signature is as none, and R must sign',
+      verb: VERB.fetch,
+      args: encode(wire.readArgs, { entries: [{ ...entry, address: knock.address, signature: fetchSignature }] }),
+    },
+    {
+      name: 'FETCH under another challenge where nobody need sign',
+      reason: 'a challenge that is there must be accepted',
+      verb: VERB.fetch,
+      args: encode(wire.readArgs, { entries: [entry], challenge: drawn('no challenge of this server') }),
     },
     {
       name: 'FETCH of one address twice',
