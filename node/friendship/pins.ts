@@ -47,7 +47,7 @@ export class Pins {
     const { clock, directory, logger } = this.#init
     const key = contactKey(id)
     if (this.#stored.has(key) || this.#stopped) return
-    const wait = Math.max(0, (this.#taken.get(key) ?? -FOLLOW_MS) + FOLLOW_MS - clock.now())
+    const wait = FOLLOW_MS - sinceThen(this.#taken.get(key), clock.now())
     const take = (): void => {
       this.#stored.delete(key)
       this.#taken.set(key, clock.now())
@@ -69,7 +69,7 @@ export class Pins {
     const { clock, logger } = this.#init
     const now = clock.now()
     const key = contactKey(id)
-    if (now - (this.#followed.get(key) ?? -FOLLOW_MS) < FOLLOW_MS) return
+    if (sinceThen(this.#followed.get(key), now) < FOLLOW_MS) return
     this.#followed.set(key, now)
     this.#look(id).catch((error: unknown) => logger.warn('following a record failed', { problem: describe(error) }))
   }
@@ -96,4 +96,9 @@ export class Pins {
       onFollowed(id)
     })
   }
+}
+
+/** Milliseconds since something was done, at most `FOLLOW_MS`: so much too if never, or if the clock was put back since. */
+function sinceThen(at: number | undefined, now: number): number {
+  return at === undefined || at > now ? FOLLOW_MS : Math.min(now - at, FOLLOW_MS)
 }

@@ -36,6 +36,8 @@ export class Witness {
     if (yours && !self.signed(yours)) alarms.raise('unknown-head', friend, { head: yours })
     const seen = directory.seen(friend)
     if (!seen || compareHeads(seen, mine) <= 0 || equivocates(seen, mine)) return
+    // only the words make a key event: whoever took the keys of before can say nothing against it
+    if (seen.events > mine.events) return
     if (sentAt > (seen.seq + MAX_RECORD_AHEAD_SECONDS) * 1000) alarms.raise('not-theirs', friend, { head: seen })
   }
 }
