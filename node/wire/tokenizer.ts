@@ -47,7 +47,7 @@ export class PlainTokenizer extends Tokenizer {
   #track(token: Token): void {
     const open = this.#open
     while (open.at(-1) === 0) open.pop()
-    if (open.length > 0) open[open.length - 1]!--
+    if (open.length > 0) open[open.length - 1]! -= 1
     const perEntry = Type.equals(token.type, Type.map) ? 2 : Type.equals(token.type, Type.array) ? 1 : 0
     if (perEntry === 0) return
     open.push(token.value * perEntry)
