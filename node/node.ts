@@ -195,6 +195,7 @@ export class KithNode implements NodeService {
   readonly trust: NodeService['trust'] = (who) => this.#contacts.trust(who)
 
   readonly send: NodeService['send'] = (who, text) => this.#messages.send(who, text)
+  readonly correspondent: NodeService['correspondent'] = (messageId) => this.#messages.correspondent(messageId)
   readonly trace: NodeService['trace'] = (messageId) => this.#messages.trace(messageId)
   readonly waitForState: NodeService['waitForState'] = (messageId, state, timeoutMs) =>
     this.#messages.waitForState(messageId, state, timeoutMs)

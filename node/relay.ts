@@ -141,6 +141,7 @@ export class KithRelay implements NodeService {
   readonly send = noPerson
   readonly waitForState = noPerson
   readonly history = noPerson
+  readonly correspondent = noPerson
   readonly trace = noPerson
 
   #republishRecords(): void {

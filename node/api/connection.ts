@@ -1,49 +1,26 @@
 /**
- * One connection of the API over any duplex stream: JSON-RPC 2.0, one text a line, batches included. Requests start in
- * the order in which they came and are answered when done; an answer or an event is always a whole line. Reading stops
- * while too much is worked on or the other side does not read: what a connection can hold is bounded.
+ * One connection of the API over any duplex stream: JSON-RPC 2.0, one text a line. Requests start in the order in which
+ * they came and are answered when done; an answer or an event is always a whole line. Reading stops while too much is
+ * worked on or the other side does not read: what a connection can hold is bounded.
  */
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { z } from 'zod'
-import { KithError, UsageError } from '../errors.ts'
-import { MAX_API_BATCH, MAX_API_PENDING, MAX_API_REQUEST_BYTES, MAX_API_SUBSCRIPTIONS } from '../limits.ts'
+import { UsageError } from '../errors.ts'
+import { MAX_API_PENDING, MAX_API_REQUEST_BYTES, MAX_API_SUBSCRIPTIONS } from '../limits.ts'
+import { EVERYTHING } from './caller.ts'
+import type { Dispatcher } from './dispatcher.ts'
 import { LineSplitter } from './line-splitter.ts'
-import { type CallContext, findMethod } from './methods.ts'
-import { RPC_ERROR, type RpcErrorObject, toRpcError } from './rpc-error.ts'
-import type { NodeRole } from './runtime.ts'
-import type { NodeService } from './service.ts'
+import { RPC_ERROR, toRpcError } from './rpc-error.ts'
 import { Subscription } from './subscription.ts'
 import { renderEvent } from './views.ts'
 
 export interface ConnectionInit {
   stream: Duplex
-  service: NodeService
-  role: NodeRole
-  /** This node ends with the command that started it. */
-  transient: boolean
-  /** A bug of ours, for the log; the caller is told no more than that there is one. */
-  onBug(error: unknown): void
+  dispatcher: Dispatcher
 }
 
 /** Without a request for this long a caller has nothing on its mind. */
 const QUIET_MS = 300
-
-const requestShape = z.object({
-  jsonrpc: z.literal('2.0'),
-  method: z.string().max(100),
-  params: z.record(z.string(), z.unknown()).optional(),
-  id: z.union([z.string().max(200), z.number(), z.null()]).optional(),
-})
-
-type RequestId = string | number | null
-
-interface Answer {
-  jsonrpc: '2.0'
-  id: RequestId
-  result?: unknown
-  error?: RpcErrorObject
-}
 
 /** Serves requests until the stream ends. */
 export class ApiConnection {
@@ -121,7 +98,15 @@ export class ApiConnection {
 
   async #serve(line: string): Promise<void> {
     const unstarted: Subscription[] = []
-    const answer = await this.#answerLine(line, unstarted)
+    const answer = await this.#init.dispatcher.answer(line, {
+      // Only this user reaches the socket.
+      caller: EVERYTHING,
+      subscribe: (since) => this.#subscribe(since, unstarted),
+      unsubscribe: (subscription) => {
+        this.#subscriptions.get(subscription)?.end()
+        return this.#subscriptions.delete(subscription)
+      },
+    })
     this.#pending -= 1
     this.#lastWork = performance.now()
     if (answer !== undefined) this.#write(answer)
@@ -129,65 +114,6 @@ export class ApiConnection {
     for (const subscription of unstarted) subscription.start()
     this.#work()
     this.#endWhenDone()
-  }
-
-  async #answerLine(line: string, unstarted: Subscription[]): Promise<Answer | Answer[] | undefined> {
-    let message: unknown
-    try {
-      message = JSON.parse(line)
-    } catch {
-      return failure(null, RPC_ERROR.parse, 'not JSON', 'PARSE')
-    }
-    if (!Array.isArray(message)) return this.#answer(message, unstarted)
-    if (message.length === 0 || message.length > MAX_API_BATCH) {
-      return failure(null, RPC_ERROR.invalidRequest, `a batch has 1 to ${MAX_API_BATCH} requests`, 'INVALID_REQUEST')
-    }
-    const answers = await Promise.all(message.map((request: unknown) => this.#answer(request, unstarted)))
-    const told = answers.filter((answer) => answer !== undefined)
-    return told.length === 0 ? undefined : told
-  }
-
-  async #answer(message: unknown, unstarted: Subscription[]): Promise<Answer | undefined> {
-    const request = requestShape.safeParse(message)
-    if (!request.success) {
-      return failure(null, RPC_ERROR.invalidRequest, `not a request: ${firstIssue(request.error)}`, 'INVALID_REQUEST')
-    }
-    const { id, method, params } = request.data
-    const answer = await this.#call(id ?? null, method, params ?? {}, unstarted)
-    return id === undefined ? undefined : answer
-  }
-
-  async #call(id: RequestId, name: string, rawParams: unknown, unstarted: Subscription[]): Promise<Answer> {
-    const method = findMethod(name)
-    if (method === undefined) return failure(id, RPC_ERROR.unknownMethod, `no method ${name}`, 'UNKNOWN_METHOD')
-    const { role } = this.#init
-    if (method.needs !== 'both' && method.needs !== role) {
-      return failure(id, RPC_ERROR.usage, `${name} needs a ${method.needs}, this is a ${role}`, 'WRONG_ROLE')
-    }
-    const params = method.params.safeParse(rawParams)
-    if (!params.success) return failure(id, RPC_ERROR.invalidParams, firstIssue(params.error), 'INVALID_PARAMS')
-    try {
-      // Parsed on the way out too: a caller gets the fields that the table promises and no others.
-      const result = method.result.parse(await method.run(this.#context(unstarted), params.data))
-      return { jsonrpc: '2.0', id, result }
-    } catch (error) {
-      if (!(error instanceof KithError)) this.#init.onBug(error)
-      return { jsonrpc: '2.0', id, error: toRpcError(error) }
-    }
-  }
-
-  #context(unstarted: Subscription[]): CallContext {
-    const { service, role, transient } = this.#init
-    return {
-      service,
-      role,
-      transient,
-      subscribe: (since) => this.#subscribe(since, unstarted),
-      unsubscribe: (subscription) => {
-        this.#subscriptions.get(subscription)?.end()
-        return this.#subscriptions.delete(subscription)
-      },
-    }
   }
 
   #subscribe(since: number, unstarted: Subscription[]): number {
@@ -200,12 +126,12 @@ export class ApiConnection {
       return this.#drained()
     }
     const subscription = new Subscription({
-      service: this.#init.service,
+      service: this.#init.dispatcher.service,
       since,
       tell: (row) => notify('event', renderEvent(row)),
       lagged: (from, to) => notify('events.lagged', { from, to }),
       onFailure: (error) => {
-        this.#init.onBug(error)
+        this.#init.dispatcher.onBug(error)
         this.end()
       },
     })
@@ -249,15 +175,4 @@ export class ApiConnection {
   #tellIdle(): void {
     for (const resolve of this.#whenIdle.splice(0)) resolve()
   }
-}
-
-function failure(id: RequestId, code: number, message: string, name: string): Answer {
-  return { jsonrpc: '2.0', id, error: { code, message, data: { code: name } } }
-}
-
-function firstIssue(error: z.ZodError): string {
-  const issue = error.issues[0]
-  if (issue === undefined) return 'wrong'
-  const text = issue.message.charAt(0).toLowerCase() + issue.message.slice(1)
-  return issue.path.length === 0 ? text : `${issue.path.join('.')}: ${text}`
 }

@@ -11,6 +11,7 @@ import {
   MAX_WAIT_SECONDS,
   MIN_INVITE_SECONDS,
 } from '../limits.ts'
+import type { Demands } from './caller.ts'
 import type { NodeRole } from './runtime.ts'
 import type { NodeService } from './service.ts'
 import {
@@ -38,6 +39,7 @@ export const API_VERSION = 1
 
 /** What a call knows of the connection that it came on. */
 export interface CallContext {
+  /** The node, as far as the caller sees it. */
   readonly service: NodeService
   readonly role: NodeRole
   /** This node ends with the command that started it. */
@@ -48,10 +50,12 @@ export interface CallContext {
   unsubscribe(subscription: number): boolean
 }
 
-export interface Method<P extends z.ZodType = z.ZodType, R extends z.ZodType = z.ZodType> {
+export interface Method<P extends z.ZodType = z.ZodType, R extends z.ZodType = z.ZodType> extends Demands {
   summary: string
   /** Which node answers it. */
   needs: NodeRole | 'both'
+  /** Parameters of a call as somebody would write it. */
+  example: z.input<P>
   params: P
   result: R
   run(context: CallContext, params: z.output<P>): Promise<z.input<R>>
@@ -66,6 +70,9 @@ const who = text.min(1).max(200).describe('petname, ID, or an unambiguous prefix
 const nothing = z.strictObject({})
 const onlyWho = z.strictObject({ who })
 
+const EXAMPLE_MESSAGE = '4dd1065385b1375708ac927683b35ad8'
+const EXAMPLE_WORDS = `${'abandon '.repeat(23)}art`
+
 const MAX_EVENT_PAGE = 500
 const DEFAULT_INVITE_SECONDS = 7 * 86_400
 
@@ -73,6 +80,9 @@ export const METHODS = {
   'rpc.hello': method({
     summary: 'Version of the API and kind of node.',
     needs: 'both',
+    scope: 'none',
+    limited: true,
+    example: {},
     params: nothing,
     result: z.object({ api: z.number(), role: z.enum(['node', 'relay']), transient: z.boolean() }),
     run: async (context) => ({ api: API_VERSION, role: context.role, transient: context.transient }),
@@ -80,6 +90,9 @@ export const METHODS = {
   'rpc.discover': method({
     summary: 'This table, with JSON Schemas of parameters and results.',
     needs: 'both',
+    scope: 'none',
+    limited: true,
+    example: {},
     params: nothing,
     result: z.object({ methods: z.array(z.record(z.string(), z.unknown())) }),
     run: async (): Promise<{ methods: Record<string, unknown>[] }> => ({ methods: describeMethods() }),
@@ -87,6 +100,8 @@ export const METHODS = {
   'node.status': method({
     summary: 'Who this node is and how it is connected.',
     needs: 'both',
+    scope: 'read',
+    example: {},
     params: nothing,
     result: statusShape,
     run: ({ service }) => service.status(),
@@ -94,6 +109,8 @@ export const METHODS = {
   'node.trust': method({
     summary: 'Says that this home is the only one and the newest: sending that was stopped for its sake goes on.',
     needs: 'node',
+    scope: 'admin',
+    example: {},
     params: nothing,
     result: z.object({ trusted: z.boolean() }),
     run: async ({ service }) => {
@@ -104,6 +121,8 @@ export const METHODS = {
   'identity.rotate': method({
     summary: 'Replaces the root key by the next one, which the 24 words give, and this device; friends are told.',
     needs: 'node',
+    scope: 'admin',
+    example: { words: EXAMPLE_WORDS },
     params: z.strictObject({ words: text.min(1).max(1000) }),
     result: z.object({ id: z.string(), rotations: z.number() }),
     run: ({ service }, { words }) => service.rotateIdentity(words),
@@ -111,6 +130,8 @@ export const METHODS = {
   'relay.proofs': method({
     summary: 'Proofs against relays that dropped mail which they had signed for.',
     needs: 'node',
+    scope: 'read',
+    example: {},
     params: nothing,
     result: z.array(relayProofShape),
     run: async ({ service }) => (await service.relayProofs()).map(renderProof),
@@ -118,6 +139,8 @@ export const METHODS = {
   'relay.counters': method({
     summary: 'What a relay holds.',
     needs: 'relay',
+    scope: 'metrics',
+    example: {},
     params: nothing,
     result: z.object({ claims: z.number(), copies: z.number(), bytes: z.number(), records: z.number() }),
     run: ({ service }) => service.relayCounters(),
@@ -125,6 +148,8 @@ export const METHODS = {
   'invite.create': method({
     summary: 'A link that lets others knock.',
     needs: 'node',
+    scope: 'admin',
+    example: { expiresInSeconds: 3600, uses: 2 },
     params: z.strictObject({
       expiresInSeconds: z.number().int().min(MIN_INVITE_SECONDS).default(DEFAULT_INVITE_SECONDS),
       uses: z.number().int().min(1).max(MAX_REQUESTS_PER_INVITE).default(1),
@@ -136,6 +161,8 @@ export const METHODS = {
   'invite.list': method({
     summary: 'Invites that are alive.',
     needs: 'node',
+    scope: 'admin',
+    example: {},
     params: nothing,
     result: z.array(inviteShape).max(MAX_LIVE_INVITES),
     run: async ({ service }) => (await service.invites()).map(renderInvite),
@@ -143,6 +170,8 @@ export const METHODS = {
   'invite.revoke': method({
     summary: 'Ends an invite, named by its short name or by the link itself.',
     needs: 'node',
+    scope: 'admin',
+    example: { inviteId: '5f2c8a1e90b7d346' },
     params: z.strictObject({ inviteId: text.min(1).max(4096) }),
     result: z.object({ inviteId: z.string(), revoked: z.boolean() }),
     run: async ({ service }, { inviteId: named }) => {
@@ -155,6 +184,8 @@ export const METHODS = {
   'friend.add': method({
     summary: 'Sends a friend request to the owner of an invite or an ID.',
     needs: 'node',
+    scope: 'admin',
+    example: { target: 'kithinvite1…', petname: 'carol', note: 'we met in Aarhus' },
     params: z.strictObject({ target: text.min(1).max(4096), petname: text.min(1).optional(), note: text.optional() }),
     result: contactShape,
     run: ({ service }, params) => service.add(params),
@@ -162,6 +193,9 @@ export const METHODS = {
   'friend.list': method({
     summary: 'Friends and everybody else who is known.',
     needs: 'node',
+    scope: 'read',
+    limited: true,
+    example: {},
     params: nothing,
     result: z.array(contactViewShape),
     run: ({ service }) => service.friends(),
@@ -169,6 +203,8 @@ export const METHODS = {
   'friend.verify': method({
     summary: 'The safety number; with `confirm` the friend becomes verified, if `number` is absent or equal.',
     needs: 'node',
+    scope: 'admin',
+    example: { who: 'bob' },
     params: z.strictObject({ who, confirm: z.boolean().default(false), number: text.max(200).optional() }),
     result: z.object({ safetyNumber: z.string(), verified: z.boolean() }),
     run: ({ service }, params) =>
@@ -179,6 +215,8 @@ export const METHODS = {
   'friend.trust': method({
     summary: 'Accepts the keys that a friend has now, without a comparison: sending goes on.',
     needs: 'node',
+    scope: 'admin',
+    example: { who: 'bob' },
     params: onlyWho,
     result: contactShape.extend({ verified: z.boolean() }),
     run: ({ service }, params) => service.trust(params.who),
@@ -186,6 +224,8 @@ export const METHODS = {
   'friend.block': method({
     summary: 'Ends a friendship or a request, and takes nothing more from them.',
     needs: 'node',
+    scope: 'admin',
+    example: { who: 'mallory' },
     params: onlyWho,
     result: contactShape,
     run: ({ service }, params) => service.block(params.who),
@@ -193,6 +233,8 @@ export const METHODS = {
   'friend.remove': method({
     summary: 'Ends a friendship.',
     needs: 'node',
+    scope: 'admin',
+    example: { who: 'bob' },
     params: onlyWho,
     result: contactShape,
     run: ({ service }, params) => service.unfriend(params.who),
@@ -200,6 +242,8 @@ export const METHODS = {
   'request.list': method({
     summary: 'Who asks to be a friend; name and note are what they claim.',
     needs: 'node',
+    scope: 'read',
+    example: {},
     params: nothing,
     result: z.array(requestShape),
     run: async ({ service }) => (await service.requests()).map(renderRequest),
@@ -207,6 +251,8 @@ export const METHODS = {
   'request.accept': method({
     summary: 'Makes a requester a friend.',
     needs: 'node',
+    scope: 'admin',
+    example: { who: 'dave', petname: 'dave' },
     params: z.strictObject({ who, petname: text.min(1).optional() }),
     result: contactShape,
     run: ({ service }, params) => service.accept(params.who, params.petname),
@@ -214,6 +260,8 @@ export const METHODS = {
   'request.decline': method({
     summary: 'Drops a request.',
     needs: 'node',
+    scope: 'admin',
+    example: { who: 'dave' },
     params: onlyWho,
     result: contactShape,
     run: ({ service }, params) => service.decline(params.who),
@@ -221,6 +269,9 @@ export const METHODS = {
   'message.send': method({
     summary: 'Writes a message into the outbox; durable when answered.',
     needs: 'node',
+    scope: 'send',
+    limited: true,
+    example: { who: 'bob', text: 'hello' },
     params: z.strictObject({ who, text }),
     result: z.object({ messageId: z.string(), state: deliveryStateShape }),
     run: ({ service }, params) => service.send(params.who, params.text),
@@ -228,6 +279,9 @@ export const METHODS = {
   'message.wait': method({
     summary: 'Waits until a message has reached a state, cannot reach it any more, or the time is over.',
     needs: 'node',
+    scope: 'send',
+    limited: true,
+    example: { messageId: EXAMPLE_MESSAGE, state: 'delivered', timeoutSeconds: 60 },
     params: z.strictObject({
       messageId: text.min(1).max(200),
       state: deliveryStateShape,
@@ -242,6 +296,9 @@ export const METHODS = {
   'message.trace': method({
     summary: 'The way of a message, step by step, and what it waits for.',
     needs: 'node',
+    scope: 'read',
+    limited: true,
+    example: { messageId: EXAMPLE_MESSAGE },
     params: z.strictObject({ messageId: text.min(1).max(200) }),
     result: traceShape,
     run: async ({ service }, { messageId }) => {
@@ -252,6 +309,9 @@ export const METHODS = {
   'history.list': method({
     summary: 'A page of a conversation, oldest first, ending before a message or at the newest.',
     needs: 'node',
+    scope: 'read',
+    limited: true,
+    example: { who: 'bob', limit: 20 },
     params: z.strictObject({
       who,
       limit: z.number().int().min(1).max(MAX_HISTORY_PAGE).default(50),
@@ -264,6 +324,9 @@ export const METHODS = {
   'events.since': method({
     summary: 'Events after a cursor, oldest first.',
     needs: 'both',
+    scope: 'read',
+    limited: true,
+    example: { since: 0 },
     params: z.strictObject({ since: cursorShape, limit: z.number().int().min(1).max(MAX_EVENT_PAGE).default(100) }),
     result: z.object({ events: z.array(eventShape), cursor: cursorShape }),
     run: async ({ service }, { since, limit }) => {
@@ -274,6 +337,9 @@ export const METHODS = {
   'events.subscribe': method({
     summary: 'Tells every event after a cursor (without one: from now on) as notifications `event` on this connection.',
     needs: 'both',
+    scope: 'read',
+    limited: true,
+    example: { since: 41 },
     params: z.strictObject({ since: cursorShape.optional() }),
     result: z.object({ subscription: z.number(), cursor: cursorShape }),
     run: async (context, params) => {
@@ -284,6 +350,9 @@ export const METHODS = {
   'events.unsubscribe': method({
     summary: 'Ends a subscription of this connection.',
     needs: 'both',
+    scope: 'read',
+    limited: true,
+    example: { subscription: 1 },
     params: z.strictObject({ subscription: z.number().int() }),
     result: z.object({ ended: z.boolean() }),
     run: async (context, params) => ({ ended: context.unsubscribe(params.subscription) }),
@@ -301,11 +370,14 @@ export function findMethod(name: string): Method | undefined {
 
 /** The table as data: names, summaries, JSON Schemas. */
 export function describeMethods(): Record<string, unknown>[] {
-  return Object.entries(METHODS).map(([name, { summary, needs, params, result }]) => ({
+  return Object.entries<Method>(METHODS).map(([name, { summary, needs, scope, limited = false, ...rest }]) => ({
     name,
     summary,
     needs,
-    params: z.toJSONSchema(params, { io: 'input', unrepresentable: 'any' }),
-    result: z.toJSONSchema(result, { unrepresentable: 'any' }),
+    scope,
+    limited,
+    example: rest.example,
+    params: z.toJSONSchema(rest.params, { io: 'input', unrepresentable: 'any' }),
+    result: z.toJSONSchema(rest.result, { unrepresentable: 'any' }),
   }))
 }

@@ -9,27 +9,17 @@ import type { Duplex } from 'node:stream'
 import { ConfigError, StoreError } from '../errors.ts'
 import { MAX_API_CONNECTIONS } from '../limits.ts'
 import { ApiConnection } from './connection.ts'
-import type { NodeRole } from './runtime.ts'
-import type { NodeService } from './service.ts'
+import { Dispatcher, type DispatcherInit } from './dispatcher.ts'
 import { closeToOthers, type Environment, prepareSocketFolder, socketPathsOf } from './socket-path.ts'
-
-export interface ApiServerInit {
-  service: NodeService
-  role: NodeRole
-  /** This node ends with the command that started it. @default false */
-  transient?: boolean
-  /** A bug of ours, for the log. */
-  onBug?: (error: unknown) => void
-}
 
 /** Serves the API of one node on any number of streams, and on its unix socket once `listen` was called. */
 export class ApiServer {
-  readonly #init: ApiServerInit
+  readonly #dispatcher: Dispatcher
   readonly #connections = new Map<ApiConnection, Duplex>()
   #server: Server | undefined
 
-  constructor(init: ApiServerInit) {
-    this.#init = init
+  constructor(init: DispatcherInit) {
+    this.#dispatcher = new Dispatcher(init)
   }
 
   /** Serves one stream until it ends. */
@@ -40,8 +30,7 @@ export class ApiServer {
       stream.end(`${JSON.stringify({ jsonrpc: '2.0', id: null, error })}\n`, () => stream.destroy())
       return
     }
-    const { service, role, transient = false, onBug = () => undefined } = this.#init
-    const connection = new ApiConnection({ stream, service, role, transient, onBug })
+    const connection = new ApiConnection({ stream, dispatcher: this.#dispatcher })
     this.#connections.set(connection, stream)
     stream.on('close', () => this.#connections.delete(connection))
   }

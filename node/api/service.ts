@@ -192,6 +192,8 @@ export interface NodeService {
   trust(who: string): Promise<{ id: string; state: ContactState; verified: boolean }>
 
   send(who: string, text: string): Promise<{ messageId: string; state: DeliveryState }>
+  /** ID of the friend that a message was exchanged with; undefined when it is not known. @throws UsageError `UNKNOWN_MESSAGE` */
+  correspondent(messageId: string): Promise<string | undefined>
   /** The way of a message of this person's. @throws UsageError `UNKNOWN_MESSAGE` */
   trace(messageId: string): Promise<MessageTrace>
   /** Resolves with the state reached once it is at least `state`, is final, or the time is over. */

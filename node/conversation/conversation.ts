@@ -181,7 +181,7 @@ export class Conversations implements PayloadHandler {
 
   settled(
     tx: Transaction,
-    _friend: Uint8Array,
+    friend: Uint8Array,
     message: { messageId: Uint8Array; type: number; reference: Uint8Array; trail: Uint8Array },
     state: 'delivered' | 'expired' | 'failed',
     reason?: string,
@@ -191,7 +191,7 @@ export class Conversations implements PayloadHandler {
     const position = message.reference.slice(16)
     const { messageId: id, trail } = message
     this.history.putSettled(tx, { messageId: id, conversation, position, trail }, state, reason)
-    tx.event('state', { messageId: toHex(id), state, ...(reason && { reason }) })
+    tx.event('state', { messageId: toHex(id), to: idToText(friend), state, ...(reason && { reason }) })
   }
 
   confirmed(tx: Transaction, friend: Uint8Array): void {

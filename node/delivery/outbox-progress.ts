@@ -3,6 +3,7 @@
  * becomes a durable step of it and, where it gets further, its state; and this is how an entry leaves the outbox.
  */
 import { equal, toHex } from '../crypto/bytes.ts'
+import { idToText } from '../identity/root.ts'
 import type { Clock } from '../ports.ts'
 import { putReceipt, signedBody } from '../wire/commands.ts'
 import { PAYLOAD_TYPE } from '../wire/payload.ts'
@@ -163,6 +164,7 @@ export class OutboxProgress {
     if (entry.state === old.state || entry.type !== PAYLOAD_TYPE.text) return
     tx.event('state', {
       messageId: toHex(entry.messageId),
+      to: idToText(channel.friend),
       state: OUTBOX_STATES[entry.state]!,
       receipts: receipts.counted(channel, entry),
     })

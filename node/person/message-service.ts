@@ -26,7 +26,9 @@ const RANK: Record<DeliveryState, number> = {
   failed: 5,
 }
 
-export class MessageService implements Pick<NodeService, 'send' | 'waitForState' | 'trace' | 'history'> {
+export class MessageService
+  implements Pick<NodeService, 'send' | 'waitForState' | 'trace' | 'correspondent' | 'history'>
+{
   readonly #clock: Clock
   readonly #parts: MessageServiceInit['parts']
 
@@ -72,6 +74,11 @@ export class MessageService implements Pick<NodeService, 'send' | 'waitForState'
       }
       look(false)
     })
+  }
+
+  async correspondent(messageId: string): Promise<string | undefined> {
+    const friend = await this.#recipientOf(parseMessageId(messageId))
+    return friend && idToText(friend.id)
   }
 
   async trace(messageId: string): Promise<MessageTrace> {

@@ -7,6 +7,7 @@ import type { Stream } from '@libp2p/interface'
 import { expect } from 'chai'
 import * as fc from 'fast-check'
 import { ApiConnection } from '../../node/api/connection.ts'
+import { Dispatcher } from '../../node/api/dispatcher.ts'
 import { concat, readUint, u32, utf8 } from '../../node/crypto/bytes.ts'
 import { sign } from '../../node/crypto/ed25519.ts'
 import { MAX_FRAME_BYTES } from '../../node/limits.ts'
@@ -104,14 +105,8 @@ describe('T36 streams under fuzzing', function () {
           const [ours, theirs] = duplexPair()
           const bugs: unknown[] = []
           const onBug = (error: unknown): void => void bugs.push(error)
-          const init = {
-            stream: theirs,
-            service: new FakeNode(),
-            role: 'node',
-            transient: false,
-            onBug,
-          } as const
-          const connection = new ApiConnection(init)
+          const dispatcher = new Dispatcher({ service: new FakeNode(), role: 'node', onBug })
+          const connection = new ApiConnection({ stream: theirs, dispatcher })
           let received = ''
           let ended = false
           ours.on('data', (chunk: Buffer) => (received += chunk.toString()))

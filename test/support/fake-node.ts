@@ -225,6 +225,10 @@ export class FakeNode implements NodeService {
     return message.state
   }
 
+  async correspondent(messageId: string): Promise<string | undefined> {
+    return this.messages.find((each) => each.messageId === messageId)?.conversation
+  }
+
   async trace(messageId: string): Promise<MessageTrace> {
     const message = this.messages.find((each) => each.messageId === messageId)
     if (message === undefined) throw new UsageError('UNKNOWN_MESSAGE', 'no such message')

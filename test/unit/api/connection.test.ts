@@ -2,6 +2,7 @@
 import { duplexPair, type Duplex } from 'node:stream'
 import { expect } from 'chai'
 import { ApiConnection } from '../../../node/api/connection.ts'
+import { Dispatcher } from '../../../node/api/dispatcher.ts'
 import { LineSplitter } from '../../../node/api/line-splitter.ts'
 import { MAX_API_PENDING, MAX_API_QUEUE, MAX_API_REQUEST_BYTES, MAX_API_SUBSCRIPTIONS } from '../../../node/limits.ts'
 import { FakeNode } from '../../support/fake-node.ts'
@@ -40,7 +41,10 @@ class Caller {
       this.#wake()
     })
     const onBug = (error: unknown): void => void this.bugs.push(error)
-    this.connection = new ApiConnection({ stream: theirs, service: this.service, role, transient: false, onBug })
+    this.connection = new ApiConnection({
+      stream: theirs,
+      dispatcher: new Dispatcher({ service: this.service, role, onBug }),
+    })
   }
 
   raw(text: string): void {
