@@ -72,13 +72,15 @@ export class EventTeller {
     }
     // petnames may have changed with it
     if (event === 'friend' || event === 'contact') this.#names = undefined
+    // what a face did to this node; programs may want it, people did it
+    if (event === 'read' || event === 'draft') return []
     if (event === 'friend') return [`${head}${await this.#name(field('id'))} is a friend now`]
     if (event === 'contact') {
       const reason = detail.reason === undefined ? '' : `, ${sanitiseLine(field('reason'))}`
       const fresh = detail.freshness === undefined ? '' : `, freshness ${sanitiseLine(field('freshness'))}`
-      const news = keyNews(detail)
+      const news = keyNews(detail) ?? renamed(detail)
       const line = `${head}${await this.#name(field('id'))}: ${news ?? sanitiseLine(field('state'))}${reason}${fresh}`
-      return [news === undefined ? line : this.#out.style('red', line)]
+      return [keyNews(detail) === undefined ? line : this.#out.style('red', line)]
     }
     if (event === 'relay') {
       return [
@@ -132,6 +134,10 @@ function keyNews({
     ...(deviceRevoked === true ? ['a device of theirs is revoked'] : []),
   ]
   return news.length === 0 ? undefined : news.join('; ')
+}
+
+function renamed({ petname }: EventView['detail']): string | undefined {
+  return petname === undefined ? undefined : 'this is what you call them now'
 }
 
 /** What a rekey has come to. */

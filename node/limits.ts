@@ -144,6 +144,11 @@ export const MAX_GOSSIP_SEEN = 20_000
 /** Gossip envelopes that wait for the inbox; what comes above is ignored, the relays hold it. */
 export const MAX_GOSSIP_QUEUE = 1000
 
+/** Messages that came to a place in front of what was read and are unread; above, the first of them count as read. */
+export const MAX_LATE_UNREAD = 64
+/** Texts that were begun and not sent, one a conversation. */
+export const MAX_DRAFTS = 64
+
 /** The local API: a request line, an answer line, and what one process may hold open. */
 export const MAX_API_REQUEST_BYTES = 1024 * 1024
 export const MAX_API_ANSWER_BYTES = 32 * 1024 * 1024
@@ -157,6 +162,8 @@ export const MAX_API_QUEUE = 256
 /** Messages, and bytes of text, in one page of history. */
 export const MAX_HISTORY_PAGE = 200
 export const MAX_HISTORY_PAGE_BYTES = 4 * 1024 * 1024
+/** Characters of the last message that a list of conversations shows. */
+export const MAX_PREVIEW_CHARACTERS = 280
 export const MAX_WAIT_SECONDS = 3600
 
 /** The store: a row's place and value, and the bytes of writes that are synced together. */

@@ -8,6 +8,7 @@ import { describe } from './errors.ts'
 import { entropyOf } from './identity/phrase.ts'
 import { topicOf } from './mailbox/buckets.ts'
 import { ContactService } from './person/contact-service.ts'
+import { ConversationService } from './person/conversation-service.ts'
 import { InviteService } from './person/invite-service.ts'
 import { KeyRenewal } from './person/key-renewal.ts'
 import { MessageService } from './person/message-service.ts'
@@ -35,6 +36,7 @@ export class KithNode implements NodeService {
   readonly #contacts: ContactService
   readonly #invites: InviteService
   readonly #messages: MessageService
+  readonly #conversations: ConversationService
   #online = false
   #stopped = false
 
@@ -60,6 +62,7 @@ export class KithNode implements NodeService {
     this.#contacts = new ContactService(parts)
     this.#invites = new InviteService(parts)
     this.#messages = new MessageService({ clock: ports.clock, parts })
+    this.#conversations = new ConversationService(parts, this.#contacts)
   }
 
   /** Reads everything from the store. @throws ConfigError `NO_IDENTITY`, StoreError */
@@ -191,6 +194,7 @@ export class KithNode implements NodeService {
   readonly block: NodeService['block'] = (who) => this.#contacts.block(who)
   readonly unfriend: NodeService['unfriend'] = (who) => this.#contacts.unfriend(who)
   readonly friends: NodeService['friends'] = () => this.#contacts.friends()
+  readonly rename: NodeService['rename'] = (who, petname) => this.#contacts.rename(who, petname)
   readonly verify: NodeService['verify'] = (who, confirm) => this.#contacts.verify(who, confirm)
   readonly trust: NodeService['trust'] = (who) => this.#contacts.trust(who)
 
@@ -199,7 +203,11 @@ export class KithNode implements NodeService {
   readonly trace: NodeService['trace'] = (messageId) => this.#messages.trace(messageId)
   readonly waitForState: NodeService['waitForState'] = (messageId, state, timeoutMs) =>
     this.#messages.waitForState(messageId, state, timeoutMs)
-  readonly history: NodeService['history'] = (options) => this.#messages.history(options)
+
+  readonly history: NodeService['history'] = (options) => this.#conversations.history(options)
+  readonly conversations: NodeService['conversations'] = () => this.#conversations.conversations()
+  readonly markRead: NodeService['markRead'] = (who, upTo) => this.#conversations.markRead(who, upTo)
+  readonly setDraft: NodeService['setDraft'] = (who, text) => this.#conversations.setDraft(who, text)
 
   readonly eventsSince: NodeService['eventsSince'] = (since, limit) => this.#parts.journal.eventsSince(since, limit)
   readonly lastCursor: NodeService['lastCursor'] = () => this.#parts.journal.lastCursor

@@ -51,6 +51,7 @@ export const TABLE = {
   receiptDue: 11,
   record: 12,
   replay: 13,
+  draft: 14,
   claim: 64,
   copy: 65,
   tombstone: 66,

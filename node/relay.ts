@@ -135,6 +135,7 @@ export class KithRelay implements NodeService {
   readonly block = noPerson
   readonly unfriend = noPerson
   readonly friends = noPerson
+  readonly rename = noPerson
   readonly verify = noPerson
   readonly trust = noPerson
   readonly rotateIdentity = noPerson
@@ -142,6 +143,9 @@ export class KithRelay implements NodeService {
   readonly waitForState = noPerson
   readonly history = noPerson
   readonly correspondent = noPerson
+  readonly conversations = noPerson
+  readonly markRead = noPerson
+  readonly setDraft = noPerson
   readonly trace = noPerson
 
   #republishRecords(): void {

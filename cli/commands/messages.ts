@@ -225,6 +225,7 @@ async function collectHistory(
     const { messages, more } = await api.call('history.list', {
       who,
       limit: Math.min(missing, MAX_HISTORY_PAGE),
+      markRead: true,
       ...(end === undefined ? {} : { before: end }),
       ...(search === undefined ? {} : { search }),
     })

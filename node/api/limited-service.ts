@@ -8,7 +8,17 @@ import type { NodeEvent, NodeService } from './service.ts'
 /** Rows of the event log that are looked through at once. */
 const LOG_PAGE = 500
 
-type Open = 'friends' | 'send' | 'trace' | 'waitForState' | 'history' | 'eventsSince' | 'lastCursor'
+type Open =
+  | 'friends'
+  | 'send'
+  | 'trace'
+  | 'waitForState'
+  | 'history'
+  | 'conversations'
+  | 'markRead'
+  | 'setDraft'
+  | 'eventsSince'
+  | 'lastCursor'
 
 /** Whether an event is of the conversation with `friend` (an ID as text). */
 export function isEventOf(friend: string, { detail }: NodeEvent): boolean {
@@ -29,6 +39,9 @@ export function limitedService(service: NodeService, friend: string): NodeServic
       return service.waitForState(messageId, ...rest)
     },
     history: async (options) => service.history({ ...options, who: await named(options.who) }),
+    conversations: async () => (await service.conversations()).filter(({ id }) => id === friend),
+    markRead: async (who, ...rest) => service.markRead(await named(who), ...rest),
+    setDraft: async (who, ...rest) => service.setDraft(await named(who), ...rest),
     async eventsSince(since, limit) {
       const found: NodeEvent[] = []
       for (let cursor = since; ; ) {

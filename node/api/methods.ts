@@ -4,6 +4,7 @@
  * fields they do not know; servers refuse parameters they do not know.
  */
 import { z } from 'zod'
+import { UsageError } from '../errors.ts'
 import {
   MAX_HISTORY_PAGE,
   MAX_LIVE_INVITES,
@@ -17,6 +18,7 @@ import type { NodeService } from './service.ts'
 import {
   contactShape,
   contactViewShape,
+  conversationShape,
   cursorShape,
   deliveryStateShape,
   eventShape,
@@ -24,6 +26,7 @@ import {
   inviteShape,
   pageShape,
   relayProofShape,
+  renderConversation,
   renderEvent,
   renderInvite,
   renderProof,
@@ -206,11 +209,24 @@ export const METHODS = {
     scope: 'admin',
     example: { who: 'bob' },
     params: z.strictObject({ who, confirm: z.boolean().default(false), number: text.max(200).optional() }),
-    result: z.object({ safetyNumber: z.string(), verified: z.boolean() }),
+    result: z.object({
+      safetyNumber: z.string(),
+      code: z.string().describe('text of a QR code that says the same; `number` takes it too'),
+      verified: z.boolean(),
+    }),
     run: ({ service }, params) =>
       params.confirm
         ? service.verify(params.who, params.number === undefined ? {} : { number: params.number })
         : service.verify(params.who),
+  }),
+  'friend.rename': method({
+    summary: 'Another petname for a contact; it is seen here alone.',
+    needs: 'node',
+    scope: 'admin',
+    example: { who: 'bob', petname: 'Robert' },
+    params: z.strictObject({ who, petname: text.min(1) }),
+    result: contactViewShape,
+    run: ({ service }, params) => service.rename(params.who, params.petname),
   }),
   'friend.trust': method({
     summary: 'Accepts the keys that a friend has now, without a comparison: sending goes on.',
@@ -307,7 +323,7 @@ export const METHODS = {
     },
   }),
   'history.list': method({
-    summary: 'A page of a conversation, oldest first, ending before a message or at the newest.',
+    summary: 'A page of a conversation, oldest first: before a message, after one, or the newest.',
     needs: 'node',
     scope: 'read',
     limited: true,
@@ -316,10 +332,51 @@ export const METHODS = {
       who,
       limit: z.number().int().min(1).max(MAX_HISTORY_PAGE).default(50),
       before: text.max(200).optional(),
+      after: text.max(200).optional().describe('not together with `before`'),
       search: text.max(1000).optional(),
+      markRead: z.boolean().default(false).describe('the conversation counts as read from then on'),
     }),
     result: pageShape,
-    run: async ({ service }, params) => historyPage(await service.history(params), params.limit),
+    run: async ({ service }, params) => {
+      const isForward = params.after !== undefined
+      if (isForward && params.before !== undefined) {
+        throw new UsageError('INVALID_PARAMS', 'expected before or after, got both')
+      }
+      return historyPage(await service.history(params), params.limit, isForward)
+    },
+  }),
+  'conversation.list': method({
+    summary: 'Everybody with whom one can or could talk, newest activity first.',
+    needs: 'node',
+    scope: 'read',
+    limited: true,
+    example: {},
+    params: nothing,
+    result: z.object({ conversations: z.array(conversationShape) }),
+    run: async ({ service }) => ({ conversations: (await service.conversations()).map(renderConversation) }),
+  }),
+  'conversation.read': method({
+    summary: 'Marks what a friend wrote as read, up to a message or all of it; an event `read` tells other faces.',
+    needs: 'node',
+    scope: 'send',
+    limited: true,
+    example: { who: 'bob', upTo: EXAMPLE_MESSAGE },
+    params: z.strictObject({ who, upTo: text.min(1).max(200).optional() }),
+    result: z.object({ unread: z.number() }),
+    run: ({ service }, params) => service.markRead(params.who, params.upTo),
+  }),
+  'draft.set': method({
+    summary: 'Keeps what was begun and not sent, encrypted, for every face; an empty text takes it away.',
+    needs: 'node',
+    scope: 'send',
+    limited: true,
+    example: { who: 'bob', text: 'dear bob' },
+    params: z.strictObject({ who, text }),
+    result: z.object({}),
+    run: async ({ service }, params) => {
+      await service.setDraft(params.who, params.text)
+      return {}
+    },
   }),
   'events.since': method({
     summary: 'Events after a cursor, oldest first.',

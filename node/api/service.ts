@@ -104,6 +104,25 @@ export interface ContactView {
   unread: number
 }
 
+export interface SafetyNumberView {
+  safetyNumber: string
+  /** Text of a QR code that says the same. */
+  code: string
+  verified: boolean
+}
+
+/** A conversation as a list of them shows it. */
+export interface ConversationView extends Omit<ContactView, 'reason' | 'freshness'> {
+  /** 32 hexadecimal digits. */
+  conversation: string
+  /** Message ID of the first that is unread. */
+  firstUnread?: string
+  /** What was begun and not sent. */
+  draft?: string
+  /** The newest message; of a long text the beginning. */
+  last?: Pick<HistoryEntry, 'messageId' | 'direction' | 'from' | 'type' | 'text' | 'sentAt' | 'state'>
+}
+
 export interface HistoryEntry {
   messageId: string
   conversation: string
@@ -122,6 +141,17 @@ export interface HistoryEntry {
   via?: 'gossip' | 'relay' | 'direct'
   /** How many messages at least are missing in front of it: on their way, or lost with an older home. */
   missing?: number
+}
+
+export interface HistoryOptions {
+  who: string
+  limit: number
+  /** Message IDs. */
+  before?: string
+  after?: string
+  search?: string
+  /** @default false */
+  markRead?: boolean
 }
 
 /** One step of a message's way. */
@@ -146,7 +176,7 @@ export interface MessageTrace {
 }
 
 /** One row of the event log. `event` is one of ready, request, friend, message, state, contact, alarm, behind, healing,
- * relay, identity. */
+ * relay, identity, read, draft. */
 export interface NodeEvent {
   cursor: number
   event: string
@@ -186,8 +216,13 @@ export interface NodeService {
   block(who: string): Promise<{ id: string; state: ContactState }>
   unfriend(who: string): Promise<{ id: string; state: ContactState }>
   friends(): Promise<ContactView[]>
-  /** The 60 digits; with `confirm` the contact becomes verified (`NOT_TRUSTED` when `number` is given and differs). */
-  verify(who: string, confirm?: { number?: string }): Promise<{ safetyNumber: string; verified: boolean }>
+  /** Another petname. @throws UsageError `BAD_NAME`, `TOO_LONG`, `WRONG_STATE` when another contact has it */
+  rename(who: string, petname: string): Promise<ContactView>
+  /**
+   * The 60 digits, and the text for a QR code of them; with `confirm` the contact becomes verified (`NOT_TRUSTED` when
+   * `number`, the digits or the text, is given and differs).
+   */
+  verify(who: string, confirm?: { number?: string }): Promise<SafetyNumberView>
   /** Accepts the keys that a friend has now, without a comparison: sending goes on. */
   trust(who: string): Promise<{ id: string; state: ContactState; verified: boolean }>
 
@@ -198,7 +233,18 @@ export interface NodeService {
   trace(messageId: string): Promise<MessageTrace>
   /** Resolves with the state reached once it is at least `state`, is final, or the time is over. */
   waitForState(messageId: string, state: DeliveryState, timeoutMs: number): Promise<DeliveryState>
-  history(options: { who: string; limit: number; before?: string; search?: string }): Promise<HistoryEntry[]>
+  /**
+   * Oldest first: the newest before `before`, or the oldest after `after`. With `markRead` everything of the
+   * conversation's counts as read from then on.
+   */
+  history(options: HistoryOptions): Promise<HistoryEntry[]>
+
+  /** Everybody with whom there is or could be a conversation, newest activity first. */
+  conversations(): Promise<ConversationView[]>
+  /** Marks as read, up to a message or all. @throws UsageError `UNKNOWN_MESSAGE` */
+  markRead(who: string, upTo?: string): Promise<{ unread: number }>
+  /** Keeps what was begun; an empty text takes it away. @throws UsageError `TOO_LONG`, `TOO_MANY` */
+  setDraft(who: string, text: string): Promise<void>
 
   /** Events after `since` (0 for all that are kept), at most `limit`; the last one's cursor is the next `since`. */
   eventsSince(since: number, limit: number): Promise<NodeEvent[]>

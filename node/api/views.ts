@@ -3,10 +3,11 @@
  * the node says (`service.ts`). Times become ISO 8601 in UTC.
  */
 import { z } from 'zod'
-import { MAX_HISTORY_PAGE_BYTES } from '../limits.ts'
+import { MAX_HISTORY_PAGE_BYTES, MAX_PREVIEW_CHARACTERS } from '../limits.ts'
 import {
   CONTACT_STATES,
   DELIVERY_STATES,
+  type ConversationView,
   type HistoryEntry,
   type InviteView,
   type NodeEvent,
@@ -91,7 +92,11 @@ export const traceShape = z.object({
 
 export const pageShape = z.object({
   messages: z.array(historyEntry),
-  more: z.boolean().describe('older ones may exist: ask again with `before` set to the first of these'),
+  more: z
+    .boolean()
+    .describe(
+      'there may be others: ask again with `before` set to the first of these, or with `after` set to the last when that was asked',
+    ),
 })
 
 export const eventShape = z.object({
@@ -116,6 +121,18 @@ export const contactViewShape = z.object({
   freshness: z.literal('unconfirmed').optional().describe('nobody confirmed yet that their record is the newest'),
   online: z.boolean(),
   unread: z.number(),
+})
+const { reason: _reason, freshness: _freshness, ...ofContact } = contactViewShape.shape
+/** A conversation as `conversation.list` shows it. */
+export const conversationShape = z.object({
+  conversation: z.string(),
+  ...ofContact,
+  firstUnread: z.string().optional().describe('message ID'),
+  draft: z.string().optional().describe('what was begun and not sent'),
+  last: historyEntry
+    .pick({ messageId: true, direction: true, from: true, type: true, sentAt: true, state: true })
+    .extend({ text: z.string().describe(`its first ${MAX_PREVIEW_CHARACTERS} characters`) })
+    .optional(),
 })
 export const requestShape = z.object({ id: z.string(), name: z.string(), note: z.string(), receivedAt: time })
 export const relayProofShape = z.object({ peerId: z.string(), provenAt: time, proof: z.hex() })
@@ -158,15 +175,32 @@ export function renderStep({ step, at, by, detail, until, storedAt }: TraceStep)
   }
 }
 
-/** A page of at most `MAX_HISTORY_PAGE_BYTES` of text: the newest of what was found. */
-export function historyPage(entries: HistoryEntry[], limit: number): z.input<typeof pageShape> {
+/**
+ * A page of at most `MAX_HISTORY_PAGE_BYTES` of text: the newest of what was found, or with `isForward` the oldest.
+ * @param limit as many were asked for
+ */
+export function historyPage(entries: HistoryEntry[], limit: number, isForward = false): z.input<typeof pageShape> {
   let bytes = 0
-  let first = entries.length
-  while (first > 0 && (first === entries.length || bytes < MAX_HISTORY_PAGE_BYTES)) {
-    first -= 1
-    bytes += Buffer.byteLength(entries[first]!.text)
+  let taken = 0
+  while (taken < entries.length && (taken === 0 || bytes < MAX_HISTORY_PAGE_BYTES)) {
+    taken += 1
+    bytes += Buffer.byteLength(entries.at(isForward ? taken - 1 : -taken)!.text)
   }
-  const messages = entries.slice(first).map((entry) => ({
+  const kept = isForward ? entries.slice(0, taken) : entries.slice(entries.length - taken)
+  return { messages: kept.map(renderEntry), more: taken < entries.length || entries.length >= limit }
+}
+
+export function renderConversation({ last, ...view }: ConversationView): z.input<typeof conversationShape> {
+  if (last === undefined) return view
+  // by characters, so that none is cut in two
+  const text = Array.from(last.text.slice(0, 2 * MAX_PREVIEW_CHARACTERS))
+    .slice(0, MAX_PREVIEW_CHARACTERS)
+    .join('')
+  return { ...view, last: { ...last, text, sentAt: iso(last.sentAt) } }
+}
+
+function renderEntry(entry: HistoryEntry): z.input<typeof historyEntry> {
+  return {
     messageId: entry.messageId,
     conversation: entry.conversation,
     from: entry.from,
@@ -179,8 +213,7 @@ export function historyPage(entries: HistoryEntry[], limit: number): z.input<typ
     ...(entry.reason === undefined ? {} : { reason: entry.reason }),
     ...(entry.via === undefined ? {} : { via: entry.via }),
     ...(entry.missing === undefined ? {} : { missing: entry.missing }),
-  }))
-  return { messages, more: first > 0 || entries.length >= limit }
+  }
 }
 
 function iso(milliseconds: number): string {

@@ -3,7 +3,7 @@
  * clock, blinded message ID); no wall clock takes part in it. Rows and pages are `history.ts`, where each conversation stands
  * is `threads.ts`.
  */
-import { compare, concat, toHex, utf8 } from '../crypto/bytes.ts'
+import { compare, concat, equal, toHex, utf8 } from '../crypto/bytes.ts'
 import type { IncomingPayload, PayloadHandler } from '../delivery/contract.ts'
 import type { Delivery } from '../delivery/delivery.ts'
 import type { Transaction } from '../delivery/journal.ts'
@@ -24,7 +24,9 @@ import {
 } from '../wire/payload.ts'
 import type { Head } from '../wire/records.ts'
 import { decode, encode } from '../wire/schema.ts'
+import { Drafts } from './drafts.ts'
 import { History, textIn } from './history.ts'
+import { withArrived, withRead } from './reading.ts'
 import { type Thread, Threads } from './threads.ts'
 
 export interface ConversationInit {
@@ -48,6 +50,7 @@ export class Conversations implements PayloadHandler {
   readonly #selfId: Uint8Array
   readonly #threads: Threads
   readonly history: History
+  readonly drafts: Drafts
   /** Message before the one that is being applied, when that one belongs before what was told already. */
   readonly #before = new Map<string, string>()
   #delivery: Delivery | undefined
@@ -58,12 +61,16 @@ export class Conversations implements PayloadHandler {
     this.#selfId = init.selfId
     this.#threads = new Threads(init)
     this.history = new History(init.store)
+    this.drafts = new Drafts(init.store)
   }
 
   async start(delivery: Delivery, friendship: Friendship): Promise<void> {
     this.#delivery = delivery
     this.#friendship = friendship
-    for (const { id } of friendship.all()) await this.#threads.load(id)
+    const markOf = async (conversation: Uint8Array, unread: number): Promise<Uint8Array> =>
+      await this.history.positionBefore(conversation, unread)
+    for (const { id } of friendship.all()) await this.#threads.load(id, markOf)
+    await this.drafts.load()
   }
 
   /** 16 bytes that both friends compute. */
@@ -73,6 +80,13 @@ export class Conversations implements PayloadHandler {
 
   unread(friend: Uint8Array): number {
     return this.#threads.get(friend).unread
+  }
+
+  /** Message ID of the first message of a friend's that is unread. */
+  async firstUnread(friend: Uint8Array): Promise<Uint8Array | undefined> {
+    const { conversation, read, late, unread } = this.#threads.get(friend)
+    if (unread === 0) return undefined
+    return late[0] ? await this.history.idAt(conversation, late[0]) : await this.history.firstIn(conversation, read)
   }
 
   // ---- out ----
@@ -216,10 +230,21 @@ export class Conversations implements PayloadHandler {
 
   // ---- looking ----
 
-  /** Marks everything of a friend as read here. The caller holds the friend's queue. */
-  markRead(tx: Transaction, friend: Uint8Array): void {
+  /**
+   * Marks what a friend wrote as read here, up to a message or all of it. The caller holds the friend's queue.
+   * @throws UsageError `UNKNOWN_MESSAGE`
+   */
+  async markRead(tx: Transaction, friend: Uint8Array, upTo?: Uint8Array): Promise<void> {
     const thread = this.#threads.get(friend)
-    if (thread.unread > 0) this.#threads.put(tx, friend, { ...thread, unread: 0 })
+    const { conversation, last, unread } = thread
+    const to = upTo ? await this.history.placeOf(conversation, upTo) : last
+    if (unread === 0) return
+    const reading = equal(to, last)
+      ? { read: last, late: [], unread: 0 }
+      : await withRead(thread, to, (after, end) => this.history.countIn(conversation, after, end))
+    if (reading.unread === unread) return
+    this.#threads.put(tx, friend, { ...thread, ...reading })
+    tx.event('read', { id: idToText(friend), conversation: toHex(conversation), unread: reading.unread })
   }
 
   // ---- what was opened ----
@@ -244,7 +269,7 @@ export class Conversations implements PayloadHandler {
       lamport: Math.max(thread.lamport, lamport),
       heads,
       last: later(thread.last, position),
-      unread: thread.unread + 1,
+      ...withArrived(thread, position),
     })
     const content = payload && textIn(payload, thread.conversation)
     const after = this.#before.get(toHex(id))

@@ -52,6 +52,7 @@ const MAX_HISTORY_SCAN = 100_000
 /** Rows that are read at once while text is sought. */
 const SEARCH_STEP = 500
 
+const INCOMING = 0
 /** Direction of what nobody sent. */
 const NOTICE = 2
 const NOTICE_TEXTS: Readonly<Record<KeyNotice, string>> = {
@@ -145,12 +146,17 @@ export class History {
     return row && decode(historyRow, row.value, 2 * MAX_PAYLOAD_BYTES).messageId
   }
 
-  /** The newest `limit` messages before `before` that contain `search`, oldest first. @throws UsageError `UNKNOWN_MESSAGE` */
+  /**
+   * Messages that contain `search`, oldest first: the newest `limit` before `before`, or the oldest `limit` after `after`.
+   * @throws UsageError `UNKNOWN_MESSAGE`
+   */
   async page(
     conversation: Uint8Array,
-    options: { limit: number; before?: Uint8Array; search?: string },
+    options: { limit: number; before?: Uint8Array; after?: Uint8Array; search?: string },
   ): Promise<HistoryMessage[]> {
-    let to = options.before && (await this.#placeOf(conversation, options.before))
+    const isForward = options.after !== undefined
+    let to = options.before && (await this.placeOf(conversation, options.before))
+    let from = options.after && behind(await this.placeOf(conversation, options.after))
     const found: (HistoryMessage & Placed)[] = []
     const needle = options.search?.toLowerCase()
     for (let scanned = 0; found.length < options.limit && scanned < MAX_HISTORY_SCAN; ) {
@@ -158,9 +164,10 @@ export class History {
       const rows = await this.#store.list({
         table: TABLE.history,
         scope: conversation,
-        to,
+        ...(from && { from }),
+        ...(to && { to }),
         limit: wanted,
-        reverse: true,
+        reverse: !isForward,
       })
       for (const row of rows) {
         const message = await this.#read(conversation, row)
@@ -169,9 +176,10 @@ export class History {
       }
       if (rows.length < wanted) break
       scanned += rows.length
-      to = rows.at(-1)!.position
+      if (isForward) from = behind(rows.at(-1)!.position)
+      else to = rows.at(-1)!.position
     }
-    const messages = found.toReversed()
+    const messages = isForward ? found : found.toReversed()
     if (needle !== undefined || messages.length === 0) return messages
     const missing = await missingBefore(
       messages,
@@ -179,6 +187,61 @@ export class History {
       await this.#lamportBefore(conversation, messages[0]!),
     )
     return messages.map((message, i) => ({ ...message, missing: missing[i]! }))
+  }
+
+  /** The newest message of a conversation. */
+  async newest(conversation: Uint8Array): Promise<HistoryMessage | undefined> {
+    const [row] = await this.#store.list({ table: TABLE.history, scope: conversation, limit: 1, reverse: true })
+    return row && (await this.#read(conversation, row))
+  }
+
+  /** Message ID of the first message of the friend's behind a position. */
+  async firstIn(conversation: Uint8Array, after: Uint8Array): Promise<Uint8Array | undefined> {
+    for await (const { row } of this.#incoming(conversation, { from: behind(after) })) return row.messageId
+    return undefined
+  }
+
+  /** How many messages of the friend's lie behind a position, up to and with another. */
+  async countIn(conversation: Uint8Array, after: Uint8Array, upTo: Uint8Array): Promise<number> {
+    let count = 0
+    for await (const _ of this.#incoming(conversation, { from: behind(after), to: behind(upTo) })) count++
+    return count
+  }
+
+  /** Position behind which so many messages of the friend's lie; empty when there are no more than these. */
+  async positionBefore(conversation: Uint8Array, count: number): Promise<Uint8Array> {
+    let seen = 0
+    for await (const { position } of this.#incoming(conversation, { reverse: true })) {
+      if (++seen > count) return position
+    }
+    return new Uint8Array(0)
+  }
+
+  async idAt(conversation: Uint8Array, position: Uint8Array): Promise<Uint8Array | undefined> {
+    const value = await this.#store.get({ table: TABLE.history, scope: conversation, position })
+    return value && decode(historyRow, value, 2 * MAX_PAYLOAD_BYTES).messageId
+  }
+
+  async *#incoming(conversation: Uint8Array, range: { from?: Uint8Array; to?: Uint8Array; reverse?: boolean }) {
+    let { from, to } = range
+    for (;;) {
+      const ends = { ...(from && { from }), ...(to && { to }) }
+      const rows = await this.#store.list({
+        table: TABLE.history,
+        scope: conversation,
+        ...ends,
+        limit: SEARCH_STEP,
+        reverse: range.reverse ?? false,
+      })
+      for (const { position, value } of rows) {
+        const row = decode(historyRow, value, 2 * MAX_PAYLOAD_BYTES)
+        if (row.direction === INCOMING) yield { position, row }
+      }
+      const last = rows.at(-1)
+      if (!last || rows.length < SEARCH_STEP) return
+      if (range.reverse) to = last.position
+      else from = behind(last.position)
+    }
   }
 
   /** The count of the message in front of one; 0 when it is the first. */
@@ -211,7 +274,8 @@ export class History {
     tx.put(TABLE.historyIndex, NO_SCOPE, this.#store.blind(row.messageId), encode(indexRow, row))
   }
 
-  async #placeOf(conversation: Uint8Array, id: Uint8Array): Promise<Uint8Array> {
+  /** Position of a message. @throws UsageError `UNKNOWN_MESSAGE` when it is none of the conversation */
+  async placeOf(conversation: Uint8Array, id: Uint8Array): Promise<Uint8Array> {
     const index = await this.#find(id)
     if (!index || !equal(index.conversation, conversation)) {
       throw new UsageError('UNKNOWN_MESSAGE', 'no message of this conversation has this ID')
@@ -247,6 +311,11 @@ export class History {
       parents: row.direction === 1 ? [] : (payload?.parents ?? []),
     }
   }
+}
+
+/** The first place behind a position. */
+function behind(position: Uint8Array): Uint8Array {
+  return concat(position, u8(0))
 }
 
 /** What a payload says in a conversation; undefined for what this version cannot show, or what names another one. */

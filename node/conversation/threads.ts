@@ -7,12 +7,13 @@ import { compare, toHex, utf8 } from '../crypto/bytes.ts'
 import { sha256 } from '../crypto/hash.ts'
 import { L } from '../crypto/labels.ts'
 import type { Transaction } from '../delivery/journal.ts'
-import { MAX_PARENTS } from '../limits.ts'
+import { MAX_LATE_UNREAD, MAX_PARENTS } from '../limits.ts'
 import { type Store, TABLE } from '../ports.ts'
 import { messageId } from '../wire/payload.ts'
-import { bytesBetween, decode, encode, list, struct, uint } from '../wire/schema.ts'
+import { bytesBetween, decode, encode, list, optional, struct, uint } from '../wire/schema.ts'
+import type { Reading } from './reading.ts'
 
-export interface Thread {
+export interface Thread extends Reading {
   /** 16 bytes that both friends compute. */
   conversation: Uint8Array
   lamport: number
@@ -20,7 +21,6 @@ export interface Thread {
   heads: Uint8Array[]
   /** Position of the last message in causal order. */
   last: Uint8Array
-  unread: number
 }
 
 const THREADS = utf8('threads')
@@ -29,7 +29,11 @@ const threadRow = struct({
   heads: [2, list(messageId, MAX_PARENTS)],
   last: [3, bytesBetween(0, 16)],
   unread: [4, uint()],
+  /** Absent in rows that were written when reading was all or nothing. */
+  read: [5, optional(bytesBetween(0, 16))],
+  late: [6, optional(list(bytesBetween(16, 16), MAX_LATE_UNREAD))],
 })
+const MAX_ROW_BYTES = 1024 + MAX_LATE_UNREAD * 20
 
 export class Threads {
   readonly #store: Store
@@ -42,11 +46,18 @@ export class Threads {
     this.#selfId = selfId
   }
 
-  async load(friend: Uint8Array): Promise<void> {
+  /** @param markOf position behind which the given number of the friend's messages lie, for a row that names none */
+  async load(
+    friend: Uint8Array,
+    markOf: (conversation: Uint8Array, unread: number) => Promise<Uint8Array>,
+  ): Promise<void> {
     const conversation = this.conversationWith(friend)
     const position = this.#store.blind(conversation)
     const row = await this.#store.get({ table: TABLE.historyIndex, scope: THREADS, position })
-    if (row) this.#threads.set(toHex(friend), { conversation, ...decode(threadRow, row, 1024) })
+    if (!row) return
+    const { read, late = [], ...thread } = decode(threadRow, row, MAX_ROW_BYTES)
+    const mark = read ?? (thread.unread === 0 ? thread.last : await markOf(conversation, thread.unread))
+    this.#threads.set(toHex(friend), { conversation, ...thread, read: mark, late })
   }
 
   /** 16 bytes that both friends compute. */
@@ -62,6 +73,8 @@ export class Threads {
         lamport: 0,
         heads: [],
         last: new Uint8Array(0),
+        read: new Uint8Array(0),
+        late: [],
         unread: 0,
       }
     )

@@ -3,6 +3,7 @@
  * each durable step, with its form at rest.
  */
 import { toHex } from '../crypto/bytes.ts'
+import { UsageError } from '../errors.ts'
 import { idToText } from '../identity/root.ts'
 import * as limits from '../limits.ts'
 import { type Store, TABLE } from '../ports.ts'
@@ -288,6 +289,13 @@ export function findContacts(contacts: Iterable<Contact>, who: string): Contact[
   if (named.length > 0) return named
   if (who.length < 8) return []
   return all.filter((contact) => idToText(contact.id).startsWith(who.toLowerCase()))
+}
+
+/** A name that a person may give: seen, and never meant as an ID. @throws UsageError `BAD_NAME` */
+export function checkChosenPetname(petname: string): void {
+  const name = petname.trim()
+  if (name !== '' && name === petname && !name.toLowerCase().startsWith(ID_PREFIX)) return
+  throw new UsageError('BAD_NAME', `expected a name without spaces around it that does not begin with ${ID_PREFIX}`)
 }
 
 /** A petname that is not `taken`, made from what they call themselves; never one that could be meant as an ID. */

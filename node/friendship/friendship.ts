@@ -11,7 +11,7 @@ import { idFromText, idToText } from '../identity/root.ts'
 import * as limits from '../limits.ts'
 import type { ProfileBody } from '../wire/payload.ts'
 import type { Head } from '../wire/records.ts'
-import { type Contact, contactKey, isFriend, newContact } from './contact.ts'
+import { checkChosenPetname, type Contact, contactKey, isFriend, newContact } from './contact.ts'
 import { ContactBook } from './contact-book.ts'
 import { type FriendshipInit, replyName } from './contract.ts'
 import { Freshness } from './freshness.ts'
@@ -270,6 +270,20 @@ export class Friendship {
       this.#replies.recall(current.id)
       this.#healing.forget(current.id)
       return changed
+    })
+  }
+
+  /** Calls a contact another name. @throws UsageError `BAD_NAME`, `TOO_LONG`, `WRONG_STATE` when another contact has it */
+  async rename(contact: Contact, petname: string): Promise<Contact> {
+    checkChosenPetname(petname)
+    return await this.#init.delivery.exclusively(contact.id, async () => {
+      const current = this.get(contact.id)
+      if (!current) throw new UsageError('UNKNOWN_FRIEND', 'the contact is gone')
+      const chosen = this.#book.checkPetname(petname, contact.id)
+      if (chosen === current.petname) return current
+      return await this.#book.save({ ...current, petname: chosen }, (tx) =>
+        tx.event('contact', { id: idToText(current.id), state: current.state, petname: chosen }),
+      )
     })
   }
 

@@ -1,11 +1,24 @@
 /** What the API offers of people: who asks, who is a friend, whose safety number was compared. */
-import type { ContactState, ContactView, NodeService, RequestView } from '../api/service.ts'
+import type { ContactState, ContactView, NodeService, RequestView, SafetyNumberView } from '../api/service.ts'
 import { type Contact, isUnaccepted } from '../friendship/contact.ts'
 import { claimOf } from '../friendship/incoming-requests.ts'
 import { idToText } from '../identity/root.ts'
 import type { Parts } from './parts.ts'
 
-type ContactMethods = 'add' | 'requests' | 'accept' | 'decline' | 'block' | 'unfriend' | 'friends' | 'verify' | 'trust'
+type ContactMethods =
+  | 'add'
+  | 'requests'
+  | 'accept'
+  | 'decline'
+  | 'block'
+  | 'unfriend'
+  | 'friends'
+  | 'rename'
+  | 'verify'
+  | 'trust'
+
+/** In front of the digits in a QR code: whoever scans it elsewhere sees what it is. */
+const CODE_PREFIX = 'KITH-SAFETY:'
 
 export class ContactService implements Pick<NodeService, ContactMethods> {
   readonly #parts: Pick<Parts, 'friendship' | 'delivery' | 'conversations'>
@@ -54,32 +67,42 @@ export class ContactService implements Pick<NodeService, ContactMethods> {
   }
 
   async friends(): Promise<ContactView[]> {
-    const { friendship, delivery, conversations } = this.#parts
-    return friendship
+    return this.#parts.friendship
       .all()
       .filter((contact) => contact.state !== 'none')
-      .map((contact) => ({
-        id: idToText(contact.id),
-        petname: contact.petname,
-        name: contact.name,
-        state: contact.state,
-        ...this.#reasonOf(contact),
-        verified: this.#isVerified(contact),
-        trust: this.#trustOf(contact),
-        ...(isUnaccepted(contact) && { keysChanged: true as const }),
-        ...(contact.isUnconfirmed && { freshness: 'unconfirmed' as const }),
-        online: delivery.status.isOnline(contact.id),
-        unread: conversations.unread(contact.id),
-      }))
+      .map((contact) => this.view(contact))
       .toSorted((a, b) => (a.petname < b.petname ? -1 : 1))
   }
 
-  async verify(who: string, confirm?: { number?: string }): Promise<{ safetyNumber: string; verified: boolean }> {
+  async rename(who: string, petname: string): Promise<ContactView> {
+    const { friendship } = this.#parts
+    return this.view(await friendship.rename(friendship.resolve(who), petname))
+  }
+
+  /** What the API says of one contact. */
+  view(contact: Contact): ContactView {
+    const { delivery, conversations } = this.#parts
+    return {
+      id: idToText(contact.id),
+      petname: contact.petname,
+      name: contact.name,
+      state: contact.state,
+      ...this.#reasonOf(contact),
+      verified: this.#isVerified(contact),
+      trust: this.#trustOf(contact),
+      ...(isUnaccepted(contact) && { keysChanged: true as const }),
+      ...(contact.isUnconfirmed && { freshness: 'unconfirmed' as const }),
+      online: delivery.status.isOnline(contact.id),
+      unread: conversations.unread(contact.id),
+    }
+  }
+
+  async verify(who: string, confirm?: { number?: string }): Promise<SafetyNumberView> {
     const { friendship } = this.#parts
     const contact = friendship.resolve(who)
     const safetyNumber = friendship.keys.safetyNumber(contact)
     const compared = confirm ? await friendship.keys.verify(contact, confirm.number) : contact
-    return { safetyNumber, verified: this.#isVerified(compared) }
+    return { safetyNumber, code: `${CODE_PREFIX}${safetyNumber}`, verified: this.#isVerified(compared) }
   }
 
   async trust(who: string): Promise<{ id: string; state: ContactState; verified: boolean }> {

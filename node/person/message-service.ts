@@ -1,13 +1,12 @@
-/** What the API offers of messages: sending, where one is, the way it took, and what was said. */
-import type { DeliveryState, HistoryEntry, MessageTrace, NodeService } from '../api/service.ts'
-import type { HistoryMessage } from '../conversation/history.ts'
-import { fromHex, toHex } from '../crypto/bytes.ts'
-import { Transaction } from '../delivery/journal.ts'
+/** What the API offers of messages that are sent: writing one, where it is, and the way it took. */
+import type { DeliveryState, MessageTrace, NodeService } from '../api/service.ts'
+import { toHex } from '../crypto/bytes.ts'
 import { tellTrail } from '../delivery/trail.ts'
 import { UsageError } from '../errors.ts'
 import type { Contact } from '../friendship/contact.ts'
 import { idToText } from '../identity/root.ts'
 import type { Clock } from '../ports.ts'
+import { parseMessageId } from './conversation-service.ts'
 import type { Parts } from './parts.ts'
 
 export interface MessageServiceInit {
@@ -26,9 +25,7 @@ const RANK: Record<DeliveryState, number> = {
   failed: 5,
 }
 
-export class MessageService
-  implements Pick<NodeService, 'send' | 'waitForState' | 'trace' | 'correspondent' | 'history'>
-{
+export class MessageService implements Pick<NodeService, 'send' | 'waitForState' | 'trace' | 'correspondent'> {
   readonly #clock: Clock
   readonly #parts: MessageServiceInit['parts']
 
@@ -99,45 +96,6 @@ export class MessageService
   }
 
   /** Shows a part of a conversation, and marks all of it as read. */
-  async history(options: { who: string; limit: number; before?: string; search?: string }): Promise<HistoryEntry[]> {
-    const { friendship, conversations, delivery, journal } = this.#parts
-    const contact = friendship.resolve(options.who)
-    const messages = await conversations.history.page(conversations.conversationWith(contact.id), {
-      limit: options.limit,
-      ...(options.before !== undefined && { before: parseMessageId(options.before) }),
-      ...(options.search !== undefined && { search: options.search }),
-    })
-    if (conversations.unread(contact.id) > 0) {
-      await delivery.exclusively(contact.id, async () => {
-        const tx = new Transaction()
-        conversations.markRead(tx, contact.id)
-        await journal.commit(tx)
-      })
-    }
-    return messages.map((message) => this.#entry(contact, message))
-  }
-
-  #entry(contact: Contact, message: HistoryMessage): HistoryEntry {
-    const { self, conversations, delivery } = this.#parts
-    const { messageId, direction, text, notice, sentAt, receivedAt, via, settled, reason, missing } = message
-    const state = settled ?? (direction === 'in' ? 'delivered' : delivery.status.stateOf(contact.id, messageId))
-    return {
-      messageId: toHex(messageId),
-      conversation: toHex(conversations.conversationWith(contact.id)),
-      from: direction === 'in' ? idToText(contact.id) : self.idText,
-      direction,
-      type: notice === undefined ? (text === undefined ? 'unsupported' : 'text') : 'notice',
-      text: text ?? '',
-      sentAt,
-      receivedAt,
-      // a message that is neither in the outbox nor settled can only be one whose row is being written
-      state: state ?? 'queued',
-      ...(reason !== undefined && { reason }),
-      ...(via !== undefined && { via }),
-      ...(missing > 0 && { missing }),
-    }
-  }
-
   async #stateOf(id: Uint8Array): Promise<DeliveryState | undefined> {
     const { friendship, conversations, delivery } = this.#parts
     for (const contact of friendship.all()) {
@@ -157,12 +115,4 @@ export class MessageService
         (conversation && toHex(conversations.conversationWith(contact.id)) === toHex(conversation)),
     )
   }
-}
-
-/** @throws UsageError `UNKNOWN_MESSAGE` when it is not 32 hexadecimal digits */
-function parseMessageId(text: string): Uint8Array {
-  if (!/^[0-9a-f]{32}$/i.test(text)) {
-    throw new UsageError('UNKNOWN_MESSAGE', 'expected a message ID of 32 hexadecimal digits')
-  }
-  return fromHex(text)
 }

@@ -51,6 +51,7 @@ const EXPENDABLE: ReadonlySet<number> = new Set([
   TABLE.event,
   TABLE.invite,
   TABLE.receiptDue,
+  TABLE.draft,
   TABLE.claim,
   TABLE.copy,
   TABLE.tombstone,

@@ -14,9 +14,11 @@ import type {
 import {
   type ContactState,
   type ContactView,
+  type ConversationView,
   DELIVERY_STATES,
   type DeliveryState,
   type HistoryEntry,
+  type HistoryOptions,
   type InviteView,
   type MessageTrace,
   type NodeEvent,
@@ -26,6 +28,7 @@ import {
   type RelayCounters,
   type RelayProof,
   type RequestView,
+  type SafetyNumberView,
   type TraceStep,
 } from '../../node/api/service.ts'
 import { StoreError, UsageError } from '../../node/errors.ts'
@@ -44,6 +47,8 @@ export class FakeNode implements NodeService {
   trusted = 0
   rotations = 0
   readonly messages: HistoryEntry[] = []
+  /** By ID of the contact. */
+  readonly drafts = new Map<string, string>()
   readonly log: NodeEvent[] = []
   readonly links: InviteView[] = []
   /** What `send` answers, and how far a message comes while one waits. */
@@ -183,9 +188,9 @@ export class FakeNode implements NodeService {
     return this.contacts
   }
 
-  async verify(who: string, confirm?: { number?: string }): Promise<{ safetyNumber: string; verified: boolean }> {
+  async verify(who: string, confirm?: { number?: string }): Promise<SafetyNumberView> {
     const contact = this.#contact(who)
-    if (confirm?.number !== undefined && confirm.number !== SAFETY_NUMBER) {
+    if (confirm?.number !== undefined && confirm.number.replaceAll(/\D/g, '') !== SAFETY_NUMBER) {
       throw new UsageError('NOT_TRUSTED', 'the safety number differs')
     }
     if (confirm !== undefined) {
@@ -193,7 +198,14 @@ export class FakeNode implements NodeService {
       contact.trust = 'verified'
       delete contact.keysChanged
     }
-    return { safetyNumber: SAFETY_NUMBER, verified: contact.verified }
+    return { safetyNumber: SAFETY_NUMBER, code: `KITH-SAFETY:${SAFETY_NUMBER}`, verified: contact.verified }
+  }
+
+  async rename(who: string, petname: string): Promise<ContactView> {
+    const contact = this.#contact(who)
+    contact.petname = petname
+    this.emit('contact', { id: contact.id, state: contact.state, petname })
+    return contact
   }
 
   async trust(who: string): Promise<{ id: string; state: ContactState; verified: boolean }> {
@@ -235,12 +247,59 @@ export class FakeNode implements NodeService {
     return { messageId, state: message.state, steps: this.steps }
   }
 
-  async history(options: { who: string; limit: number; before?: string; search?: string }): Promise<HistoryEntry[]> {
-    const { id } = this.#contact(options.who)
-    const all = this.messages.filter((each) => each.conversation === id)
-    const end = options.before === undefined ? all.length : all.findIndex((each) => each.messageId === options.before)
-    const found = all.slice(0, end).filter((each) => each.text.includes(options.search ?? ''))
-    return found.slice(-options.limit)
+  async history(options: HistoryOptions): Promise<HistoryEntry[]> {
+    const contact = this.#contact(options.who)
+    const all = this.messages.filter((each) => each.conversation === contact.id)
+    const place = (messageId: string): number => all.findIndex((each) => each.messageId === messageId)
+    const begin = options.after === undefined ? 0 : place(options.after) + 1
+    const end = options.before === undefined ? all.length : place(options.before)
+    const found = all.slice(begin, end).filter((each) => each.text.includes(options.search ?? ''))
+    if (options.markRead) this.#read(contact, 0)
+    return options.after === undefined ? found.slice(-options.limit) : found.slice(0, options.limit)
+  }
+
+  async conversations(): Promise<ConversationView[]> {
+    const views = this.contacts.map((contact) => {
+      const all = this.messages.filter((each) => each.conversation === contact.id)
+      const last = all.at(-1)
+      const draft = this.drafts.get(contact.id)
+      const unread = contact.unread === 0 ? undefined : all.filter(({ direction }) => direction === 'in')
+      const firstUnread = unread?.at(-contact.unread)?.messageId
+      return {
+        conversation: contact.id,
+        ...contact,
+        ...(firstUnread === undefined ? {} : { firstUnread }),
+        ...(draft === undefined ? {} : { draft }),
+        ...(last === undefined ? {} : { last }),
+      }
+    })
+    const newest = ({ last }: ConversationView): number =>
+      last === undefined ? -1 : this.messages.findIndex((each) => each.messageId === last.messageId)
+    return views.toSorted((a, b) => newest(b) - newest(a))
+  }
+
+  async markRead(who: string, upTo?: string): Promise<{ unread: number }> {
+    const contact = this.#contact(who)
+    const place = upTo === undefined ? Infinity : this.messages.findIndex((each) => each.messageId === upTo)
+    if (place === -1) throw new UsageError('UNKNOWN_MESSAGE', 'no such message')
+    const rest = this.messages.filter(
+      ({ conversation, direction }, i) => conversation === contact.id && direction === 'in' && i > place,
+    )
+    this.#read(contact, Math.min(contact.unread, rest.length))
+    return { unread: contact.unread }
+  }
+
+  async setDraft(who: string, text: string): Promise<void> {
+    const { id } = this.#contact(who)
+    if (text === '') this.drafts.delete(id)
+    else this.drafts.set(id, text)
+    this.emit('draft', { id })
+  }
+
+  #read(contact: ContactView, unread: number): void {
+    if (contact.unread === unread) return
+    contact.unread = unread
+    this.emit('read', { id: contact.id, conversation: contact.id, unread })
   }
 
   async eventsSince(since: number, limit: number): Promise<NodeEvent[]> {

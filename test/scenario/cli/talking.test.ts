@@ -119,7 +119,7 @@ describe('kith among friends', () => {
       '  12345 67890 12345 67890\n  12345 67890 12345 67890\n  12345 67890 12345 67890\nnot verified yet\n',
     )
     expect((await shell.run('verify bob --json')).json).to.deep.equal([
-      { v: 1, safetyNumber: SAFETY_NUMBER, verified: false },
+      { v: 1, safetyNumber: SAFETY_NUMBER, code: `KITH-SAFETY:${SAFETY_NUMBER}`, verified: false },
     ])
     const unasked = await shell.run('verify bob --confirm')
     expect(unasked.status).to.equal(4)
@@ -130,7 +130,9 @@ describe('kith among friends', () => {
     expect(shell.node.contacts[0]!.verified).to.equal(false)
     const grouped = SAFETY_NUMBER.replace(/(.{5})/g, '$1 ').trim()
     const right = await shell.run(['verify', 'bob', '--confirm', '--number', grouped, '--json'])
-    expect(right.json).to.deep.equal([{ v: 1, safetyNumber: SAFETY_NUMBER, verified: true }])
+    expect(right.json).to.deep.equal([
+      { v: 1, safetyNumber: SAFETY_NUMBER, code: `KITH-SAFETY:${SAFETY_NUMBER}`, verified: true },
+    ])
     shell.node.contacts[0]!.verified = false
     expect((await shell.run('verify bob --confirm', { answers: ['yes'] })).stdout).to.include('bob: verified')
     expect((await shell.run('verify bob', { columns: 80 })).stdout).to.match(/[▀▄█]{5}/)

@@ -1,5 +1,6 @@
 /** The method table: every method answers in the shape that it promises. */
 import { expect } from 'chai'
+import type { z } from 'zod'
 import {
   type CallContext,
   describeMethods,
@@ -8,7 +9,8 @@ import {
   type MethodName,
   METHODS,
 } from '../../../node/api/methods.ts'
-import { MAX_HISTORY_PAGE_BYTES } from '../../../node/limits.ts'
+import type { pageShape } from '../../../node/api/views.ts'
+import { MAX_HISTORY_PAGE_BYTES, MAX_PREVIEW_CHARACTERS } from '../../../node/limits.ts'
 import { FakeNode, WORDS } from '../../support/fake-node.ts'
 
 function contextOf(service: FakeNode): CallContext {
@@ -27,6 +29,7 @@ const HERE: Partial<Record<MethodName, unknown>> = {
   'friend.block': { who: 'bob' },
   'message.wait': { messageId: 'm1', state: 'custody', timeoutSeconds: 1 },
   'message.trace': { messageId: 'm1' },
+  'conversation.read': { who: 'bob', upTo: 'm1' },
 }
 
 async function livedIn(): Promise<FakeNode> {
@@ -76,6 +79,32 @@ describe('the method table', () => {
 
   it('refuses text that is no Unicode', () => {
     expect(METHODS['message.send'].params.safeParse({ who: 'bob', text: '\ud800' }).success).to.equal(false)
+  })
+
+  it('pages before a message or after one, never both', async () => {
+    const service = await livedIn()
+    const answer = call(service, 'history.list', { who: 'bob', before: 'm1', after: 'm1' })
+    expect(await answer.catch((error: unknown) => (error as { code: string }).code)).to.equal('INVALID_PARAMS')
+  })
+
+  it('a page after a message ends at its bound in bytes with the oldest', async () => {
+    const service = new FakeNode()
+    service.befriend('bob')
+    for (let i = 0; i < 100; i++) service.receive('bob', 'x'.repeat(60_000))
+    const params = { who: 'bob', limit: 100, after: 'm1' }
+    const answer = (await call(service, 'history.list', params)) as z.output<typeof pageShape>
+    expect([answer.more, answer.messages[0]!.messageId]).to.deep.equal([true, 'm2'])
+    expect(answer.messages.length).to.equal(Math.ceil(MAX_HISTORY_PAGE_BYTES / 60_000))
+  })
+
+  it('the list of conversations shows the beginning of a long text, in whole characters', async () => {
+    const service = new FakeNode()
+    service.befriend('bob')
+    service.receive('bob', `a${'🌍'.repeat(1000)}`)
+    const { conversations } = (await call(service, 'conversation.list', {})) as {
+      conversations: { last: { text: string } }[]
+    }
+    expect(conversations[0]!.last.text).to.equal(`a${'🌍'.repeat(MAX_PREVIEW_CHARACTERS - 1)}`)
   })
 
   it('a page of history ends at its bound in bytes and says that there is more', async () => {
