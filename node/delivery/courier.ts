@@ -119,6 +119,11 @@ class Route {
     this.nudge()
   }
 
+  /** The friend was heard, and nothing may be waiting: what comes next waits for nothing. */
+  relieve(): void {
+    if (this.#held) this.hurry()
+  }
+
   status(): RouteStatus {
     const server = this.#init.pool.status(this.#address)
     return {
@@ -296,6 +301,11 @@ export class Courier {
 
   hurry(name: string): void {
     for (const route of this.#routes.get(name) ?? []) route.hurry()
+  }
+
+  /** As `hurry`, and connects to nothing where nothing was refused. */
+  relieve(name: string): void {
+    for (const route of this.#routes.get(name) ?? []) route.relieve()
   }
 
   status(name: string): RouteStatus[] {

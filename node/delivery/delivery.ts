@@ -271,6 +271,7 @@ export class Delivery {
     if (isBehind(channel)) return
     this.#replacement.replaceIfDue(channel)
     if (channel.entries.size > 0) this.#dispatch.hurry(channel)
+    else this.#init.courier.relieve(channel.key)
   }
 
   /** Servers were caught, lost or found: everything is put at those that are the best now. */

@@ -6,7 +6,7 @@ import { equal } from '../crypto/bytes.ts'
 import type { Store } from '../ports.ts'
 import { BEHIND, type Channel } from './channel.ts'
 import type { Parcel } from './courier.ts'
-import { type OutboxEntry, readBody } from './outbox.ts'
+import { isExpired, type OutboxEntry, readBody } from './outbox.ts'
 import type { OutboxProgress } from './outbox-progress.ts'
 
 const DAY = 86_400
@@ -19,13 +19,22 @@ export interface WaitingEnvelope {
   expires: number
 }
 
+export interface WaitingMailInit {
+  store: Store
+  progress: OutboxProgress
+  /** Seconds. */
+  protocolTime: () => number
+}
+
 export class WaitingMail {
   readonly #store: Store
   readonly #progress: OutboxProgress
+  readonly #protocolTime: () => number
 
-  constructor({ store, progress }: { store: Store; progress: OutboxProgress }) {
+  constructor({ store, progress, protocolTime }: WaitingMailInit) {
     this.#store = store
     this.#progress = progress
+    this.#protocolTime = protocolTime
   }
 
   /** What a relay has not signed for, as `Consignment.pending`. */
@@ -52,9 +61,11 @@ export class WaitingMail {
       ({ behind, session, id }) =>
         behind === BEHIND.no && (session.confirmed === 1 || (writing && equal(id, writing.session))),
     )
-    const waiting = [...channel.entries.values()].filter(
-      (entry) => lanes.some(({ id }) => entry.lane !== undefined && equal(id, entry.lane)) && isWanted(entry),
-    )
+    const now = this.#protocolTime()
+    // a server refuses what has expired, and what lies behind it would wait; it is sealed again within the hour
+    const mayLeave = (entry: OutboxEntry): boolean =>
+      !isExpired(entry, now) && lanes.some(({ id }) => entry.lane !== undefined && equal(id, entry.lane))
+    const waiting = [...channel.entries.values()].filter((entry) => mayLeave(entry) && isWanted(entry))
     const found = await Promise.all(
       waiting.slice(0, limit).map(async (entry) => {
         const body = await readBody(this.#store, channel.friend, entry.number)

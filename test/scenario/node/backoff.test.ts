@@ -1,9 +1,9 @@
 /** When what waits is tried again: at a relay that had no room, and on gossip, once the friend is heard. */
 import { expect } from 'chai'
 import { VERB } from '../../../node/wire/commands.ts'
-import { HOUR, MINUTE, SECOND } from '../../simulation/engine.ts'
+import { DAY, HOUR, MINUTE, SECOND } from '../../simulation/engine.ts'
 import { addressOf, befriend, say, startRelay, textsOf } from '../../simulation/people.ts'
-import { createVillage, settle, tapFrames, untilRest, type Village } from './village.ts'
+import { createVillage, outboxOf, settle, tapFrames, untilRest, type Village } from './village.ts'
 
 /** {1: 1, 2: h'', 3: 3600}: full, again in an hour. */
 const FULL = new Uint8Array([0xa3, 1, 1, 2, 0x40, 3, 0x19, 0x0e, 0x10])
@@ -82,6 +82,40 @@ describe('what waits for a friend', () => {
     await world.eventually(async () => (await textsOf(dave, carol)).length === 1, MINUTE)
     await world.pass(SECOND)
     expect(await published()).to.equal(2)
+  })
+
+  it('waits for nothing more once the friend has acknowledged what was refused', async () => {
+    const { village, box } = await createPair(703, 'normal')
+    const { world, alice: carol, bob: dave } = village
+    box.isFull = true
+    await say(carol, dave, 'over gossip alone')
+    await world.eventually(async () => (await carol.it.status()).unacknowledged === 0, MINUTE)
+    expect(box.puts, 'the relay refused it').to.be.above(0)
+    box.isFull = false
+    world.crash('dave')
+    await say(carol, dave, 'for the relay')
+    await world.pass(MINUTE)
+    const [entry] = await outboxOf(village, carol, dave)
+    expect(entry!.receipts, 'not an hour later, as the relay said before').to.have.lengthOf(1)
+    await world.restart('dave')
+  })
+
+  it('does not wait behind an envelope that has expired, which no relay takes', async () => {
+    const { village, box } = await createPair(704, 'light')
+    const { world, alice: carol, bob: dave } = village
+    box.isFull = true
+    await say(carol, dave, 'before')
+    await world.pass(MINUTE)
+    box.isFull = false
+    for (const name of ['relay1', 'relay2', 'carol', 'dave']) world.skew(name, 35 * DAY)
+    await say(dave, carol, 'five weeks later')
+    await world.eventually(async () => (await textsOf(carol, dave)).length === 1, MINUTE)
+    await world.pass(10 * SECOND)
+    await say(carol, dave, 'after')
+    await world.eventually(async () => (await textsOf(dave, carol)).length === 1, MINUTE)
+    // by the hour what has expired is sealed again
+    await world.pass(HOUR)
+    expect(await dave.do(() => textsOf(dave, carol))).to.have.members(['after', 'before'])
   })
 
   it('at one relay does not wait for a friend whose mailbox there is full', async () => {
