@@ -34,9 +34,13 @@ export async function expectHealed(swarm: Swarm): Promise<void> {
 
 async function untilHealed(swarm: Swarm, a: string, b: string): Promise<void> {
   const { world } = swarm
-  const words = [new Word(swarm, a, b), new Word(swarm, b, a)]
-  const end = world.now + HEALED_MS
+  const words: Word[] = []
+  const begun = world.now
+  const end = begun + HEALED_MS
   for (let pause = MINUTE; ; pause = Math.min(2 * pause, MAX_PAUSE_MS)) {
+    const day = Math.floor((world.now - begun) / DAY)
+    // silence tells nothing of friends who say nothing more: each has a word for every day
+    if (words.length <= 2 * day) words.push(new Word(swarm, a, b, day), new Word(swarm, b, a, day))
     for (const word of words) word.say()
     const isDone = words.every((word) => word.isShown()) && (await isWhole(swarm, a, b))
     if (isDone) return
@@ -55,11 +59,11 @@ class Word {
   readonly #text: string
   #sending: Settling<unknown> | undefined
 
-  constructor(swarm: Swarm, from: string, to: string) {
+  constructor(swarm: Swarm, from: string, to: string, day: number) {
     this.#swarm = swarm
     this.#from = from
     this.#to = to
-    this.#text = `${PLANTED} a word from ${from} to ${to}`
+    this.#text = `${PLANTED} a word from ${from} to ${to}${day > 0 ? `, ${day}` : ''}`
   }
 
   say(): void {
