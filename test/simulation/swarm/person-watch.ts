@@ -213,7 +213,9 @@ export class PersonWatch {
 
   #expectRead(messageId: string): void {
     // receipts and profiles are in no history
-    if (this.shown.has(messageId)) this.#expectThere(messageId)
+    const friend = this.shown.get(messageId)?.friend
+    // what opened in no session before they had a new one is acknowledged too: its writer seals it again
+    if (friend !== undefined && !this.#around.isTorn(this.name, friend)) this.#expectThere(messageId)
   }
 
   #tag(envelope: Uint8Array): void {
