@@ -149,6 +149,13 @@ export const MAX_LATE_UNREAD = 64
 /** Texts that were begun and not sent, one a conversation. */
 export const MAX_DRAFTS = 64
 
+/** Keys under which programs sent messages: how many are remembered, and how long at least. */
+export const MAX_SEND_KEYS = 100_000
+export const SEND_KEY_DAYS = 7
+/** Programs that go on in the event log where they were. */
+export const MAX_CONSUMERS = 64
+export const MAX_CONSUMER_NAME_BYTES = 200
+
 /** The local API: a request line, an answer line, and what one process may hold open. */
 export const MAX_API_REQUEST_BYTES = 1024 * 1024
 export const MAX_API_ANSWER_BYTES = 32 * 1024 * 1024
@@ -162,6 +169,8 @@ export const MAX_API_QUEUE = 256
 /** Messages, and bytes of text, in one page of history. */
 export const MAX_HISTORY_PAGE = 200
 export const MAX_HISTORY_PAGE_BYTES = 4 * 1024 * 1024
+/** UTF-16 units of text in one page of events. */
+export const MAX_EVENT_PAGE_UNITS = 2 * 1024 * 1024
 /** Characters of the last message that a list of conversations shows. */
 export const MAX_PREVIEW_CHARACTERS = 280
 export const MAX_WAIT_SECONDS = 3600

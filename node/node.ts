@@ -198,7 +198,7 @@ export class KithNode implements NodeService {
   readonly verify: NodeService['verify'] = (who, confirm) => this.#contacts.verify(who, confirm)
   readonly trust: NodeService['trust'] = (who) => this.#contacts.trust(who)
 
-  readonly send: NodeService['send'] = (who, text) => this.#messages.send(who, text)
+  readonly send: NodeService['send'] = (who, text, key) => this.#messages.send(who, text, key)
   readonly correspondent: NodeService['correspondent'] = (messageId) => this.#messages.correspondent(messageId)
   readonly trace: NodeService['trace'] = (messageId) => this.#messages.trace(messageId)
   readonly waitForState: NodeService['waitForState'] = (messageId, state, timeoutMs) =>
@@ -210,6 +210,10 @@ export class KithNode implements NodeService {
   readonly setDraft: NodeService['setDraft'] = (who, text) => this.#conversations.setDraft(who, text)
 
   readonly eventsSince: NodeService['eventsSince'] = (since, limit) => this.#parts.journal.eventsSince(since, limit)
+  readonly openConsumer: NodeService['openConsumer'] = (name, from) => this.#parts.consumers.open(name, from)
+  readonly acknowledge: NodeService['acknowledge'] = (name, cursor) => this.#parts.consumers.acknowledge(name, cursor)
+  readonly consumers: NodeService['consumers'] = () => this.#parts.consumers.view()
+  readonly forgetConsumer: NodeService['forgetConsumer'] = (name) => this.#parts.consumers.forget(name)
   readonly lastCursor: NodeService['lastCursor'] = () => this.#parts.journal.lastCursor
   readonly onEvent: NodeService['onEvent'] = (listener) => this.#parts.journal.onEvent(listener)
 }

@@ -52,6 +52,8 @@ export const TABLE = {
   record: 12,
   replay: 13,
   draft: 14,
+  consumer: 15,
+  sendKey: 16,
   claim: 64,
   copy: 65,
   tombstone: 66,

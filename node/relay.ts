@@ -2,9 +2,10 @@
  * A relay (PROTOCOL 6): mailboxes for anybody, the gossip mesh of all buckets, a DHT server, and the records of those who
  * use it. Made from ports alone. It has no identity and knows nobody.
  */
-import type { NodeEvent, NodeService, NodeStatus, Problem, RelayCounters } from './api/service.ts'
+import type { ConsumerView, NodeEvent, NodeService, NodeStatus, Problem, RelayCounters } from './api/service.ts'
 import { createCustody, type Custody, type CustodyInit } from './custody/custody.ts'
 import { GossipGate } from './delivery/gossip-gate.ts'
+import { EventConsumers } from './delivery/event-consumers.ts'
 import { Journal } from './delivery/journal.ts'
 import { describe, UsageError } from './errors.ts'
 import { admitRecordAt, compareRecordsAt } from './identity/record-keys.ts'
@@ -33,6 +34,7 @@ export class KithRelay implements NodeService {
   readonly #bucketBits: number
   readonly #custody: Custody
   readonly #journal: Journal
+  readonly #consumers: EventConsumers
   readonly #gate: GossipGate
   readonly #startedAt: number
   readonly #problems: () => Problem[]
@@ -44,6 +46,7 @@ export class KithRelay implements NodeService {
     this.#ports = ports
     this.#custody = custody
     this.#journal = journal
+    this.#consumers = new EventConsumers({ ...ports, journal })
     this.#bucketBits = options.bucketBits ?? BUCKET_BITS
     this.#problems = options.problems ?? (() => [])
     this.#startedAt = clock.now()
@@ -113,6 +116,22 @@ export class KithRelay implements NodeService {
 
   async eventsSince(since: number, limit: number): Promise<NodeEvent[]> {
     return await this.#journal.eventsSince(since, limit)
+  }
+
+  openConsumer(name: string, from?: number): Promise<number> {
+    return this.#consumers.open(name, from)
+  }
+
+  acknowledge(name: string, cursor: number): Promise<number> {
+    return this.#consumers.acknowledge(name, cursor)
+  }
+
+  consumers(): Promise<ConsumerView[]> {
+    return this.#consumers.view()
+  }
+
+  forgetConsumer(name: string): Promise<boolean> {
+    return this.#consumers.forget(name)
   }
 
   lastCursor(): number {

@@ -43,7 +43,7 @@ const RULES: Rules = {
     custody: [...BELOW_CORE, 'keyed-queue'],
     delivery: [...BELOW_CORE, 'directory', 'keyed-queue', 'local-address'],
     friendship: [...BELOW_CORE, 'directory', 'delivery'],
-    conversation: [...BELOW_CORE, 'directory', 'delivery', 'friendship'],
+    conversation: [...BELOW_CORE, 'directory', 'delivery', 'friendship', 'keyed-queue'],
     store: [...PROTOCOL, 'identity', 'config', 'logger'],
     network: [...PROTOCOL, 'mailbox', 'config', 'logger'],
     api: [...GROUND, 'ports', 'config', 'logger', 'crypto'],

@@ -52,12 +52,16 @@ export class ApiClient {
   }
 
   /**
-   * Every event after `since`, or from now on; ends by `return` of the iterator or when `signal` is aborted.
+   * Events after a cursor, where a consumer is, or from now on; ends by `return` of the iterator or when `signal` is aborted.
+   * @param from a number is a cursor
    * @throws NetworkError `NODE_GONE` when the connection ends
    */
-  async *events(since: number | undefined, signal?: AbortSignal): AsyncGenerator<Told, void> {
+  async *events(
+    from: MethodParams<'events.subscribe'> | number | undefined,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Told, void> {
     const feed: Feed = { queue: [], wake: () => undefined }
-    const params = since === undefined ? {} : { since }
+    const params = typeof from === 'number' ? { since: from } : (from ?? {})
     const { subscription } = await this.#request('events.subscribe', params, (result) => {
       this.#feeds.set(result.subscription, feed)
     })

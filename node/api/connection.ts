@@ -9,6 +9,7 @@ import { UsageError } from '../errors.ts'
 import { MAX_API_PENDING, MAX_API_REQUEST_BYTES, MAX_API_SUBSCRIPTIONS } from '../limits.ts'
 import { EVERYTHING } from './caller.ts'
 import type { Dispatcher } from './dispatcher.ts'
+import { wantsKinds } from './event-page.ts'
 import { LineSplitter } from './line-splitter.ts'
 import { RPC_ERROR, toRpcError } from './rpc-error.ts'
 import { Subscription } from './subscription.ts'
@@ -101,7 +102,7 @@ export class ApiConnection {
     const answer = await this.#init.dispatcher.answer(line, {
       // Only this user reaches the socket.
       caller: EVERYTHING,
-      subscribe: (since) => this.#subscribe(since, unstarted),
+      subscribe: (since, kinds) => this.#subscribe(since, kinds, unstarted),
       unsubscribe: (subscription) => {
         this.#subscriptions.get(subscription)?.end()
         return this.#subscriptions.delete(subscription)
@@ -116,7 +117,7 @@ export class ApiConnection {
     this.#endWhenDone()
   }
 
-  #subscribe(since: number, unstarted: Subscription[]): number {
+  #subscribe(since: number, kinds: readonly string[] | undefined, unstarted: Subscription[]): number {
     if (this.#subscriptions.size >= MAX_API_SUBSCRIPTIONS) {
       throw new UsageError('TOO_MANY', `a connection has at most ${MAX_API_SUBSCRIPTIONS} subscriptions`)
     }
@@ -128,6 +129,7 @@ export class ApiConnection {
     const subscription = new Subscription({
       service: this.#init.dispatcher.service,
       since,
+      wants: wantsKinds(kinds),
       tell: (row) => notify('event', renderEvent(row)),
       lagged: (from, to) => notify('events.lagged', { from, to }),
       onFailure: (error) => {

@@ -6,11 +6,12 @@ import { z } from 'zod'
 import { KithError, UsageError } from '../errors.ts'
 import { MAX_API_BATCH } from '../limits.ts'
 import { type Caller, checkCaller } from './caller.ts'
-import { limitedService } from './limited-service.ts'
+import { readEventPage, wantsKinds } from './event-page.ts'
+import { isEventOf, limitedService } from './limited-service.ts'
 import { type CallContext, findMethod, type Method } from './methods.ts'
 import { RPC_ERROR, type RpcErrorObject, toRpcError } from './rpc-error.ts'
 import type { NodeRole } from './runtime.ts'
-import type { NodeService } from './service.ts'
+import type { NodeEvent, NodeService } from './service.ts'
 
 export interface DispatcherInit {
   service: NodeService
@@ -113,8 +114,17 @@ export class Dispatcher {
   #context({ caller, subscribe, unsubscribe }: Asker): CallContext {
     const { service, role, transient = false } = this.#init
     const seen = caller.conversation === undefined ? service : limitedService(service, caller.conversation)
-    return { service: seen, role, transient, subscribe, unsubscribe }
+    const events: CallContext['events'] = async ({ since, limit, kinds }) => {
+      const isWanted = wantsKinds(kinds)
+      const wants = (event: NodeEvent): boolean => sees(caller, event) && isWanted(event)
+      return await readEventPage(service, { since, limit, wants })
+    }
+    return { service: seen, role, transient, events, subscribe, unsubscribe }
   }
+}
+
+function sees({ conversation }: Caller, event: NodeEvent): boolean {
+  return conversation === undefined || isEventOf(conversation, event)
 }
 
 function failure(id: RequestId, code: number, message: string, name: string): Answer {

@@ -5,9 +5,6 @@
 import { UsageError } from '../errors.ts'
 import type { NodeEvent, NodeService } from './service.ts'
 
-/** Rows of the event log that are looked through at once. */
-const LOG_PAGE = 500
-
 type Open =
   | 'friends'
   | 'send'
@@ -17,7 +14,10 @@ type Open =
   | 'conversations'
   | 'markRead'
   | 'setDraft'
-  | 'eventsSince'
+  | 'openConsumer'
+  | 'acknowledge'
+  | 'consumers'
+  | 'forgetConsumer'
   | 'lastCursor'
 
 /** Whether an event is of the conversation with `friend` (an ID as text). */
@@ -27,6 +27,8 @@ export function isEventOf(friend: string, { detail }: NodeEvent): boolean {
 
 /** @param friend ID of the friend, as text */
 export function limitedService(service: NodeService, friend: string): NodeService {
+  // consumers of others are not seen and not moved
+  const own = `${friend}/`
   const open: Pick<NodeService, Open> = {
     friends: async () => (await service.friends()).filter(({ id }) => id === friend),
     send: async (who, ...rest) => service.send(await named(who), ...rest),
@@ -42,15 +44,13 @@ export function limitedService(service: NodeService, friend: string): NodeServic
     conversations: async () => (await service.conversations()).filter(({ id }) => id === friend),
     markRead: async (who, ...rest) => service.markRead(await named(who), ...rest),
     setDraft: async (who, ...rest) => service.setDraft(await named(who), ...rest),
-    async eventsSince(since, limit) {
-      const found: NodeEvent[] = []
-      for (let cursor = since; ; ) {
-        const page = await service.eventsSince(cursor, LOG_PAGE)
-        found.push(...page.filter((event) => isEventOf(friend, event)))
-        if (page.length < LOG_PAGE || found.length >= limit) return found.slice(0, limit)
-        cursor = page.at(-1)!.cursor
-      }
-    },
+    openConsumer: async (name, from) => service.openConsumer(own + name, from),
+    acknowledge: async (name, cursor) => service.acknowledge(own + name, cursor),
+    consumers: async () =>
+      (await service.consumers())
+        .filter(({ consumer }) => consumer.startsWith(own))
+        .map((view) => ({ ...view, consumer: view.consumer.slice(own.length) })),
+    forgetConsumer: async (name) => service.forgetConsumer(own + name),
     lastCursor: () => service.lastCursor(),
   }
 

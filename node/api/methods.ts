@@ -13,9 +13,11 @@ import {
   MIN_INVITE_SECONDS,
 } from '../limits.ts'
 import type { Demands } from './caller.ts'
+import { beginOf, type EventPage } from './event-page.ts'
 import type { NodeRole } from './runtime.ts'
 import type { NodeService } from './service.ts'
 import {
+  consumerShape,
   contactShape,
   contactViewShape,
   conversationShape,
@@ -24,8 +26,10 @@ import {
   eventShape,
   historyPage,
   inviteShape,
+  laggedShape,
   pageShape,
   relayProofShape,
+  renderConsumer,
   renderConversation,
   renderEvent,
   renderInvite,
@@ -47,8 +51,10 @@ export interface CallContext {
   readonly role: NodeRole
   /** This node ends with the command that started it. */
   readonly transient: boolean
+  /** Events that the caller may see. */
+  events(options: { since: number; limit: number; kinds?: readonly string[] }): Promise<EventPage>
   /** @throws UsageError `TOO_MANY` */
-  subscribe(since: number): number
+  subscribe(since: number, kinds?: readonly string[]): number
   /** False when there is no such subscription. */
   unsubscribe(subscription: number): boolean
 }
@@ -72,6 +78,16 @@ const text = z.string().refine((value) => value.isWellFormed(), 'expected well-f
 const who = text.min(1).max(200).describe('petname, ID, or an unambiguous prefix of one')
 const nothing = z.strictObject({})
 const onlyWho = z.strictObject({ who })
+
+const consumerName = z
+  .string()
+  .regex(/^[\w.-]{1,64}$/, 'expected 1 to 64 letters, digits, dots, lines and hyphens')
+  .describe('a name by which a program goes on behind what it acknowledged')
+const eventsFrom = {
+  since: cursorShape.optional(),
+  consumer: consumerName.optional(),
+  kinds: z.array(z.string().min(1).max(32)).min(1).max(32).optional().describe('only these events'),
+}
 
 const EXAMPLE_MESSAGE = '4dd1065385b1375708ac927683b35ad8'
 const EXAMPLE_WORDS = `${'abandon '.repeat(23)}art`
@@ -287,10 +303,18 @@ export const METHODS = {
     needs: 'node',
     scope: 'send',
     limited: true,
-    example: { who: 'bob', text: 'hello' },
-    params: z.strictObject({ who, text }),
+    example: { who: 'bob', text: 'hello', idempotencyKey: 'echo-41' },
+    params: z.strictObject({
+      who,
+      text,
+      idempotencyKey: z
+        .string()
+        .regex(/^[\x20-\x7e]{1,64}$/, 'expected 1 to 64 printable ASCII characters')
+        .optional()
+        .describe('the same call with the same key is the same message, for a week at least'),
+    }),
     result: z.object({ messageId: z.string(), state: deliveryStateShape }),
-    run: ({ service }, params) => service.send(params.who, params.text),
+    run: ({ service }, { who: friend, text: content, idempotencyKey }) => service.send(friend, content, idempotencyKey),
   }),
   'message.wait': method({
     summary: 'Waits until a message has reached a state, cannot reach it any more, or the time is over.',
@@ -379,29 +403,37 @@ export const METHODS = {
     },
   }),
   'events.since': method({
-    summary: 'Events after a cursor, oldest first.',
+    summary: 'Events after a cursor, or where a consumer is, oldest first.',
     needs: 'both',
     scope: 'read',
     limited: true,
     example: { since: 0 },
-    params: z.strictObject({ since: cursorShape, limit: z.number().int().min(1).max(MAX_EVENT_PAGE).default(100) }),
-    result: z.object({ events: z.array(eventShape), cursor: cursorShape }),
-    run: async ({ service }, { since, limit }) => {
-      const events = await service.eventsSince(since, limit)
-      return { events: events.map(renderEvent), cursor: events.at(-1)?.cursor ?? since }
+    params: z.strictObject({
+      ...eventsFrom,
+      limit: z.number().int().min(1).max(MAX_EVENT_PAGE).default(100),
+    }),
+    result: z.object({ events: z.array(eventShape), cursor: cursorShape, lagged: laggedShape.optional() }),
+    run: async (context, { since, consumer, kinds, limit }) => {
+      if (since === undefined && consumer === undefined) {
+        throw new UsageError('INVALID_PARAMS', 'expected since or consumer, got neither')
+      }
+      const begin = await beginOf(context.service, { since, consumer })
+      const { events, ...rest } = await context.events({ since: begin, limit, kinds })
+      return { ...rest, events: events.map(renderEvent) }
     },
   }),
   'events.subscribe': method({
-    summary: 'Tells every event after a cursor (without one: from now on) as notifications `event` on this connection.',
+    summary:
+      'Tells every event after a cursor, where a consumer is, or from now on, as notifications `event` on this connection; `events.lagged` for what is gone from the log.',
     needs: 'both',
     scope: 'read',
     limited: true,
     example: { since: 41 },
-    params: z.strictObject({ since: cursorShape.optional() }),
+    params: z.strictObject(eventsFrom),
     result: z.object({ subscription: z.number(), cursor: cursorShape }),
-    run: async (context, params) => {
-      const since = params.since ?? context.service.lastCursor()
-      return { subscription: context.subscribe(since), cursor: since }
+    run: async (context, { since, consumer, kinds }) => {
+      const begin = await beginOf(context.service, { since, consumer })
+      return { subscription: context.subscribe(begin, kinds), cursor: begin }
     },
   }),
   'events.unsubscribe': method({
@@ -413,6 +445,39 @@ export const METHODS = {
     params: z.strictObject({ subscription: z.number().int() }),
     result: z.object({ ended: z.boolean() }),
     run: async (context, params) => ({ ended: context.unsubscribe(params.subscription) }),
+  }),
+  'events.ack': method({
+    summary: 'A consumer is done with everything up to a cursor; it goes on behind it, whoever was restarted.',
+    needs: 'both',
+    scope: 'read',
+    limited: true,
+    example: { consumer: 'echo', cursor: 42 },
+    params: z.strictObject({ consumer: consumerName, cursor: cursorShape }),
+    result: z.object({ consumer: z.string(), cursor: cursorShape }),
+    run: async ({ service }, { consumer, cursor }) => ({
+      consumer,
+      cursor: await service.acknowledge(consumer, cursor),
+    }),
+  }),
+  'events.consumers': method({
+    summary: 'Who goes on in the event log where they were.',
+    needs: 'both',
+    scope: 'read',
+    limited: true,
+    example: {},
+    params: nothing,
+    result: z.array(consumerShape),
+    run: async ({ service }) => (await service.consumers()).map(renderConsumer),
+  }),
+  'events.forget': method({
+    summary: 'Ends a consumer that is not used any more.',
+    needs: 'both',
+    scope: 'read',
+    limited: true,
+    example: { consumer: 'echo' },
+    params: z.strictObject({ consumer: consumerName }),
+    result: z.object({ consumer: z.string(), forgotten: z.boolean() }),
+    run: async ({ service }, { consumer }) => ({ consumer, forgotten: await service.forgetConsumer(consumer) }),
   }),
 } as const
 

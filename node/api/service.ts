@@ -175,6 +175,17 @@ export interface MessageTrace {
   steps: TraceStep[]
 }
 
+/** Somebody who goes on in the event log where they were. */
+export interface ConsumerView {
+  consumer: string
+  /** Of the last event that it acknowledged. */
+  cursor: number
+  /** Events that it has not acknowledged. */
+  behind: number
+  /** When it acknowledged last, or was made. */
+  at: number
+}
+
 /** One row of the event log. `event` is one of ready, request, friend, message, state, contact, alarm, behind, healing,
  * relay, identity, read, draft. */
 export interface NodeEvent {
@@ -226,7 +237,11 @@ export interface NodeService {
   /** Accepts the keys that a friend has now, without a comparison: sending goes on. */
   trust(who: string): Promise<{ id: string; state: ContactState; verified: boolean }>
 
-  send(who: string, text: string): Promise<{ messageId: string; state: DeliveryState }>
+  /**
+   * With an `idempotencyKey` that was used for the same before, the message of then is answered and nothing is sent.
+   * @throws UsageError `IDEMPOTENCY_CONFLICT` when the key was used for another message
+   */
+  send(who: string, text: string, idempotencyKey?: string): Promise<{ messageId: string; state: DeliveryState }>
   /** ID of the friend that a message was exchanged with; undefined when it is not known. @throws UsageError `UNKNOWN_MESSAGE` */
   correspondent(messageId: string): Promise<string | undefined>
   /** The way of a message of this person's. @throws UsageError `UNKNOWN_MESSAGE` */
@@ -248,6 +263,16 @@ export interface NodeService {
 
   /** Events after `since` (0 for all that are kept), at most `limit`; the last one's cursor is the next `since`. */
   eventsSince(since: number, limit: number): Promise<NodeEvent[]>
+  /**
+   * Where a consumer of the log goes on, by name; one that is new begins at `from`, or at the end.
+   * @throws UsageError `TOO_MANY`
+   */
+  openConsumer(name: string, from?: number): Promise<number>
+  /** @returns up to where it is done now. @throws UsageError `UNKNOWN_CONSUMER`, `BAD_CURSOR` */
+  acknowledge(name: string, cursor: number): Promise<number>
+  consumers(): Promise<ConsumerView[]>
+  /** False when there is none of this name. */
+  forgetConsumer(name: string): Promise<boolean>
   /** Cursor of the newest event, 0 before the first. */
   lastCursor(): number
   /** Calls `listener` after each event was written; returns what ends it. */

@@ -1,18 +1,21 @@
 /**
  * Tells one subscriber every event after a cursor, in order, each once. Live events wait in a bounded queue; when the
  * subscriber is slower than that, the queue is dropped and the events are read from the log again, so that nothing is
- * lost and nothing grows. What the log itself has dropped is told as `events.lagged`.
+ * lost and nothing grows. What the log itself has dropped is told as `events.lagged`, wherever it is noticed.
  */
 import { MAX_API_QUEUE } from '../limits.ts'
+import type { Wants } from './event-page.ts'
 import type { NodeEvent, NodeService } from './service.ts'
 
 /** Rows read from the log at once. */
 const LOG_PAGE = 100
 
 export interface SubscriptionInit {
-  service: NodeService
+  service: Pick<NodeService, 'eventsSince' | 'onEvent'>
   /** Cursor after which events are wanted. */
   since: number
+  /** @default every event */
+  wants?: Wants
   /** Resolves when the subscriber can take more. */
   tell(event: NodeEvent): Promise<void>
   /** Events `from` to `to` are gone from the log. */
@@ -64,7 +67,6 @@ export class Subscription {
   }
 
   async #run(): Promise<void> {
-    await this.#tellWhatIsGone()
     while (!this.#ended) {
       if (this.#behind) await this.#readLog()
       const next = this.#queue.shift()
@@ -87,16 +89,11 @@ export class Subscription {
   }
 
   async #tell(event: NodeEvent): Promise<void> {
-    if (event.cursor <= this.#cursor) return
+    const { wants } = this.#init
+    const expected = this.#cursor + 1
+    if (event.cursor < expected) return
     this.#cursor = event.cursor
-    await this.#init.tell(event)
-  }
-
-  async #tellWhatIsGone(): Promise<void> {
-    if (this.#cursor === 0) return
-    const [oldest] = await this.#init.service.eventsSince(0, 1)
-    if (oldest !== undefined && oldest.cursor > this.#cursor + 1 && !this.#ended) {
-      await this.#init.lagged(this.#cursor + 1, oldest.cursor - 1)
-    }
+    if (event.cursor > expected) await this.#init.lagged(expected, event.cursor - 1)
+    if (!this.#ended && (wants === undefined || wants(event))) await this.#init.tell(event)
   }
 }

@@ -7,6 +7,7 @@ import { MAX_HISTORY_PAGE_BYTES, MAX_PREVIEW_CHARACTERS } from '../limits.ts'
 import {
   CONTACT_STATES,
   DELIVERY_STATES,
+  type ConsumerView,
   type ConversationView,
   type HistoryEntry,
   type InviteView,
@@ -105,6 +106,15 @@ export const eventShape = z.object({
   at: time,
   detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
 })
+export const laggedShape = z
+  .object({ from: cursorShape, to: cursorShape })
+  .describe('events that are gone from the log')
+export const consumerShape = z.object({
+  consumer: z.string(),
+  cursor: cursorShape.describe('of the last event that it acknowledged'),
+  behind: z.number().describe('events that it has not acknowledged'),
+  at: time,
+})
 /** A row of the event log as the API tells it. */
 export type EventView = z.output<typeof eventShape>
 
@@ -144,6 +154,10 @@ export function renderEvent(row: NodeEvent): EventView {
     detail[key] = key.endsWith('At') && typeof value === 'number' ? iso(value) : value
   }
   return { cursor: row.cursor, event: row.event, at: iso(row.at), detail }
+}
+
+export function renderConsumer({ at, ...consumer }: ConsumerView): z.input<typeof consumerShape> {
+  return { ...consumer, at: iso(at) }
 }
 
 export function renderInvite({

@@ -27,6 +27,7 @@ import { decode, encode } from '../wire/schema.ts'
 import { Drafts } from './drafts.ts'
 import { History, textIn } from './history.ts'
 import { withArrived, withRead } from './reading.ts'
+import { SendKeys } from './send-keys.ts'
 import { type Thread, Threads } from './threads.ts'
 
 export interface ConversationInit {
@@ -51,6 +52,7 @@ export class Conversations implements PayloadHandler {
   readonly #threads: Threads
   readonly history: History
   readonly drafts: Drafts
+  readonly #sendKeys: SendKeys
   /** Message before the one that is being applied, when that one belongs before what was told already. */
   readonly #before = new Map<string, string>()
   #delivery: Delivery | undefined
@@ -62,6 +64,7 @@ export class Conversations implements PayloadHandler {
     this.#threads = new Threads(init)
     this.history = new History(init.store)
     this.drafts = new Drafts(init.store)
+    this.#sendKeys = new SendKeys(init)
   }
 
   async start(delivery: Delivery, friendship: Friendship): Promise<void> {
@@ -71,6 +74,7 @@ export class Conversations implements PayloadHandler {
       await this.history.positionBefore(conversation, unread)
     for (const { id } of friendship.all()) await this.#threads.load(id, markOf)
     await this.drafts.load()
+    await this.#sendKeys.load()
   }
 
   /** 16 bytes that both friends compute. */
@@ -91,8 +95,24 @@ export class Conversations implements PayloadHandler {
 
   // ---- out ----
 
+  /**
+   * As `sendText`, once for each key.
+   * @param mayBegin throws when nothing new may be sent; what was sent before is answered all the same
+   * @throws UsageError as `sendText`, `IDEMPOTENCY_CONFLICT`
+   */
+  async sendTextOnce(friend: Uint8Array, content: string, key: string, mayBegin: () => void): Promise<Uint8Array> {
+    return await this.#sendKeys.once({ key, friend, content }, async (remember) => {
+      mayBegin()
+      return await this.sendText(friend, content, remember)
+    })
+  }
+
   /** Sends text. @throws UsageError `NOT_A_FRIEND`, `TOO_LONG`, `EMPTY`, `TOO_MANY` */
-  async sendText(friend: Uint8Array, content: string): Promise<Uint8Array> {
+  async sendText(
+    friend: Uint8Array,
+    content: string,
+    remember?: (tx: Transaction, message: Uint8Array) => void,
+  ): Promise<Uint8Array> {
     const size = utf8(content).length
     if (size === 0) throw new UsageError('EMPTY', 'there is no text to send')
     if (!content.isWellFormed()) throw new UsageError('BAD_TEXT', 'the text is not valid unicode')
@@ -121,6 +141,7 @@ export class Conversations implements PayloadHandler {
             receivedAt: sentAt,
           })
           this.#threads.put(tx, friend, { ...thread, lamport, heads: [message], last: later(thread.last, position) })
+          remember?.(tx, message)
           tx.event('message', {
             messageId: toHex(message),
             conversation: toHex(thread.conversation),

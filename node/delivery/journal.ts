@@ -108,8 +108,9 @@ export class Journal {
     for (const event of logged) for (const listener of this.#listeners) listener(event)
   }
 
+  /** Of the newest event on the disk; 0 before the first. */
   get lastCursor(): number {
-    return this.#cursor
+    return this.#written
   }
 
   /** @throws StoreError `STORE_DAMAGED` */

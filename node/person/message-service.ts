@@ -34,17 +34,29 @@ export class MessageService implements Pick<NodeService, 'send' | 'waitForState'
     this.#parts = parts
   }
 
-  async send(who: string, text: string): Promise<{ messageId: string; state: DeliveryState }> {
+  async send(who: string, text: string, key?: string): Promise<{ messageId: string; state: DeliveryState }> {
     const { friendship, conversations, delivery } = this.#parts
     const contact = friendship.resolve(who)
+    const check = (): void => this.#checkMaySend(contact)
+    if (key === undefined) check()
+    const messageId =
+      key === undefined
+        ? await conversations.sendText(contact.id, text)
+        : await conversations.sendTextOnce(contact.id, text, key, check)
+    const state = delivery.status.stateOf(contact.id, messageId)
+    return {
+      messageId: toHex(messageId),
+      state: state ?? (await conversations.history.settledState(messageId))?.state ?? 'queued',
+    }
+  }
+
+  #checkMaySend(contact: Contact): void {
     if (contact.state !== 'friend' && contact.state !== 'accepted') {
       throw new UsageError('NOT_A_FRIEND', `this contact is ${contact.state}, not a friend`, {
         hint: contact.state === 'outgoing' ? 'wait until they accept' : 'ask them first: `kith add INVITE`',
       })
     }
-    friendship.keys.checkAccepted(contact)
-    const messageId = await conversations.sendText(contact.id, text)
-    return { messageId: toHex(messageId), state: delivery.status.stateOf(contact.id, messageId) ?? 'delivered' }
+    this.#parts.friendship.keys.checkAccepted(contact)
   }
 
   async waitForState(messageId: string, state: DeliveryState, timeoutMs: number): Promise<DeliveryState> {

@@ -11,6 +11,7 @@ import { equal } from '../crypto/bytes.ts'
 import { Delivery } from '../delivery/delivery.ts'
 import { DirectLinks } from '../delivery/direct-links.ts'
 import { GossipGate } from '../delivery/gossip-gate.ts'
+import { EventConsumers } from '../delivery/event-consumers.ts'
 import { Journal } from '../delivery/journal.ts'
 import { MailReader } from '../delivery/mail-reader.ts'
 import { askServers, countReceipts, handToServers } from '../delivery/record-servers.ts'
@@ -65,6 +66,7 @@ export class Parts {
   readonly #events: PartsEvents
   readonly self: Self
   readonly journal: Journal
+  readonly consumers: EventConsumers
   readonly standing: RelayStanding
   readonly custody: Custody | undefined
   readonly time: ProtocolTime
@@ -86,6 +88,7 @@ export class Parts {
     this.#events = events
     this.self = known.self
     this.journal = known.journal
+    this.consumers = new EventConsumers({ ...ports, journal: this.journal })
     this.standing = known.standing
     this.custody = known.custody
     this.time = createProtocolTime(ports.clock)

@@ -14,6 +14,7 @@ import type {
 import {
   type ContactState,
   type ContactView,
+  type ConsumerView,
   type ConversationView,
   DELIVERY_STATES,
   type DeliveryState,
@@ -63,6 +64,9 @@ export class FakeNode implements NodeService {
   /** Calls of `eventsSince`. */
   logReads = 0
   readonly #listeners = new Set<(event: NodeEvent) => void>()
+  readonly #consumers = new Map<string, number>()
+  /** By idempotency key. */
+  readonly #sent = new Map<string, HistoryEntry>()
   readonly #role: 'node' | 'relay'
   readonly #name: string
 
@@ -220,11 +224,15 @@ export class FakeNode implements NodeService {
     return { id: ALICE, rotations: this.rotations }
   }
 
-  async send(who: string, text: string): Promise<{ messageId: string; state: DeliveryState }> {
+  async send(who: string, text: string, key?: string): Promise<{ messageId: string; state: DeliveryState }> {
     const contact = this.#contact(who)
+    const known = key === undefined ? undefined : this.#sent.get(key)
+    if (known !== undefined && known.text !== text) throw new UsageError('IDEMPOTENCY_CONFLICT', 'another message')
+    if (known !== undefined) return { messageId: known.messageId, state: known.state }
     if (contact.keysChanged === true) throw new UsageError('KEY_CHANGED', 'the keys changed', { hint: 'accept them' })
-    const { messageId } = this.#write({ from: ALICE, direction: 'out', text, state: this.sendState }, contact.id)
-    return { messageId, state: this.sendState }
+    const entry = this.#write({ from: ALICE, direction: 'out', text, state: this.sendState }, contact.id)
+    if (key !== undefined) this.#sent.set(key, entry)
+    return { messageId: entry.messageId, state: this.sendState }
   }
 
   async waitForState(messageId: string, state: DeliveryState, timeoutMs: number): Promise<DeliveryState> {
@@ -305,6 +313,28 @@ export class FakeNode implements NodeService {
   async eventsSince(since: number, limit: number): Promise<NodeEvent[]> {
     this.logReads += 1
     return this.log.filter((row) => row.cursor > since).slice(0, limit)
+  }
+
+  async openConsumer(name: string, from = this.lastCursor()): Promise<number> {
+    const known = this.#consumers.get(name)
+    if (known === undefined) this.#consumers.set(name, from)
+    return known ?? from
+  }
+
+  async acknowledge(name: string, cursor: number): Promise<number> {
+    const known = this.#consumers.get(name)
+    if (known === undefined) throw new UsageError('UNKNOWN_CONSUMER', 'no such consumer')
+    this.#consumers.set(name, Math.max(known, cursor))
+    return this.#consumers.get(name)!
+  }
+
+  async consumers(): Promise<ConsumerView[]> {
+    const end = this.lastCursor()
+    return [...this.#consumers].map(([consumer, cursor]) => ({ consumer, cursor, behind: end - cursor, at: FAKE_NOW }))
+  }
+
+  async forgetConsumer(name: string): Promise<boolean> {
+    return this.#consumers.delete(name)
   }
 
   lastCursor(): number {

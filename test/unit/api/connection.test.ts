@@ -242,6 +242,19 @@ describe('a subscription', () => {
     expect(caller.service.logReads).to.be.greaterThan(before)
   })
 
+  it('tells only what is wanted, and a consumer where it was', async () => {
+    const caller = new Caller()
+    caller.request(1, 'events.subscribe', { consumer: 'echo', kinds: ['message'] })
+    await caller.next()
+    for (const kind of ['state', 'message', 'read', 'message']) caller.service.emit(kind)
+    expect(cursors(await caller.take(2))).to.deep.equal([2, 4])
+    caller.request(2, 'events.ack', { consumer: 'echo', cursor: 2 })
+    expect((await caller.next()).result).to.deep.equal({ consumer: 'echo', cursor: 2 })
+    caller.request(3, 'events.subscribe', { consumer: 'echo' })
+    expect((await caller.next()).result).to.deep.equal({ subscription: 2, cursor: 2 })
+    expect(cursors(await caller.take(2))).to.deep.equal([3, 4])
+  })
+
   it('says what the log has dropped', async () => {
     const caller = new Caller()
     for (let i = 0; i < 10; i++) caller.service.emit('message')

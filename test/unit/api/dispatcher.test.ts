@@ -83,6 +83,18 @@ describe('the dispatcher', () => {
       }
     })
 
+    it('T46 sees and moves consumers of that conversation alone', async () => {
+      await node.openConsumer('echo', 0)
+      await call(bobs, 'events.since', { consumer: 'echo' })
+      node.emit('message', { from: BOB })
+      await call(bobs, 'events.ack', { consumer: 'echo', cursor: 1 })
+      expect((await node.consumers()).find(({ consumer }) => consumer === 'echo')!.cursor).to.equal(0)
+      const own = (await call(bobs, 'events.consumers', {})).result as { consumer: string; cursor: number }[]
+      expect(own.map(({ consumer, cursor }) => [consumer, cursor])).to.deep.equal([['echo', 1]])
+      await call(bobs, 'events.forget', { consumer: 'echo' })
+      expect(await node.consumers()).to.have.length(1)
+    })
+
     it('T46 sees the events of that conversation alone, however many lie between', async () => {
       node.emit('message', { from: BOB, text: 'first' })
       for (let i = 0; i < 1200; i++) node.emit('message', { from: 'kith1carol', text: 'private' })

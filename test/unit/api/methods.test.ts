@@ -1,6 +1,7 @@
 /** The method table: every method answers in the shape that it promises. */
 import { expect } from 'chai'
 import type { z } from 'zod'
+import { readEventPage, wantsKinds } from '../../../node/api/event-page.ts'
 import {
   type CallContext,
   describeMethods,
@@ -14,7 +15,14 @@ import { MAX_HISTORY_PAGE_BYTES, MAX_PREVIEW_CHARACTERS } from '../../../node/li
 import { FakeNode, WORDS } from '../../support/fake-node.ts'
 
 function contextOf(service: FakeNode): CallContext {
-  return { service, role: 'node', transient: false, subscribe: () => 1, unsubscribe: () => true }
+  return {
+    service,
+    role: 'node',
+    transient: false,
+    events: ({ since, limit, kinds }) => readEventPage(service, { since, limit, wants: wantsKinds(kinds) }),
+    subscribe: () => 1,
+    unsubscribe: () => true,
+  }
 }
 
 async function call(service: FakeNode, name: string, params: unknown): Promise<unknown> {
@@ -39,6 +47,7 @@ async function livedIn(): Promise<FakeNode> {
   service.receive('bob', 'hi')
   service.emit('message', { messageId: 'm1', receivedAt: 0 })
   await service.createInvite({ lifetimeSeconds: 60, uses: 1 })
+  await service.openConsumer('echo')
   return service
 }
 
