@@ -25,6 +25,7 @@ const address = oneLine(limits.MAX_ADDRESS_BYTES).regex(
   'expected a multiaddr such as /ip4/192.0.2.1/tcp/4301',
 )
 const peerAddress = address.regex(/\/p2p\/[1-9A-Za-z]+$/, 'expected a multiaddr that ends in /p2p/ and a peer ID')
+const HTTP_ADDRESS = /^(?:off|(?:127\.0\.0\.1|\[::1\]):\d{1,5})$/
 const count = z.int().min(1)
 
 /** Every key with its check and its meaning. */
@@ -45,6 +46,11 @@ export const configSchema = z.strictObject({
   trust: z
     .enum(['pin', 'notify'])
     .describe('when the keys of a friend change: send nothing until you accept them, or only say so'),
+  http: z
+    .string()
+    .regex(HTTP_ADDRESS, 'expected off, or an address of this machine such as 127.0.0.1:4380')
+    .refine((value) => Number(value.slice(value.lastIndexOf(':') + 1)) <= 65_535 || value === 'off', 'expected a port')
+    .describe('where the API answers over HTTP beside its socket: off, 127.0.0.1:PORT or [::1]:PORT'),
   logLevel: z.enum(['error', 'warn', 'info', 'debug', 'trace']).describe('least severity that is logged'),
   relayMaxClaims: count.max(10_000_000).describe('mailboxes that a relay opens'),
   relayMaxBytes: count.max(Number.MAX_SAFE_INTEGER).describe('bytes on disk that a relay fills with mail'),
@@ -185,6 +191,7 @@ function defaults(role: 'node' | 'relay', given: Partial<Config>): Config {
     requests: 'invite',
     direct: given.profile === 'privacy' ? 'never' : 'lan',
     trust: 'pin',
+    http: 'off',
     logLevel: 'info',
     relayMaxClaims: 100_000,
     relayMaxBytes: 10 * 1024 ** 3,

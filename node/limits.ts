@@ -166,6 +166,27 @@ export const MAX_API_BATCH = 64
 export const MAX_API_SUBSCRIPTIONS = 8
 /** Live events that wait for a slow subscriber; above, they are read from the log again. */
 export const MAX_API_QUEUE = 256
+/** Tokens for programs; pages in browsers that are signed in, and how long one stays so. */
+export const MAX_API_TOKENS = 64
+export const MAX_PAGE_SESSIONS = 16
+export const PAGE_SESSION_DAYS = 30
+export const MAX_TOKEN_NAME_BYTES = 64
+/** HTTP on the loopback: connections, bytes of headers, event streams of all callers and of one. */
+export const MAX_HTTP_CONNECTIONS = 128
+export const MAX_HTTP_HEADER_BYTES = 8192
+export const MAX_HTTP_STREAMS = 32
+export const MAX_HTTP_STREAMS_PER_CALLER = 8
+/** Calls that one caller may make in a burst, and again each second; each of a batch counts. */
+export const HTTP_CALL_BURST = 500
+export const HTTP_CALLS_PER_SECOND = 100
+/** Wrong tokens and keys of all callers together, in a burst and again each second. */
+export const HTTP_FAILURE_BURST = 20
+export const HTTP_FAILURES_PER_SECOND = 0.5
+/** Keys that open the page, each for one browser: how many wait at once, and how long. */
+export const MAX_PAGE_KEYS = 8
+export const PAGE_KEY_SECONDS = 60
+/** The files of the page, together. */
+export const MAX_PAGE_BYTES = 8 * 1024 * 1024
 /** Messages, and bytes of text, in one page of history. */
 export const MAX_HISTORY_PAGE = 200
 export const MAX_HISTORY_PAGE_BYTES = 4 * 1024 * 1024

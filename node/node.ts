@@ -6,6 +6,7 @@
 import type { NodeService } from './api/service.ts'
 import { describe } from './errors.ts'
 import { entropyOf } from './identity/phrase.ts'
+import { idToText } from './identity/root.ts'
 import { topicOf } from './mailbox/buckets.ts'
 import { ContactService } from './person/contact-service.ts'
 import { ConversationService } from './person/conversation-service.ts'
@@ -16,6 +17,7 @@ import { type NodeOptions, type Settings, settingsOf } from './person/options.ts
 import { type KnownAtStart, Parts, readKnown } from './person/parts.ts'
 import { RelayReview } from './person/relay-review.ts'
 import { StatusService } from './person/status-service.ts'
+import type { TokenBook } from './person/token-book.ts'
 import { Whereabouts } from './person/whereabouts.ts'
 import type { Inbound, Ports } from './ports.ts'
 
@@ -37,6 +39,7 @@ export class KithNode implements NodeService {
   readonly #invites: InviteService
   readonly #messages: MessageService
   readonly #conversations: ConversationService
+  readonly #tokens: TokenBook
   #online = false
   #stopped = false
 
@@ -61,6 +64,7 @@ export class KithNode implements NodeService {
     this.#status = new StatusService({ ports, parts, problems: settings.problems, isOnline: () => this.#online })
     this.#contacts = new ContactService(parts)
     this.#invites = new InviteService(parts)
+    this.#tokens = known.tokens
     this.#messages = new MessageService({ clock: ports.clock, parts })
     this.#conversations = new ConversationService(parts, this.#contacts)
   }
@@ -208,6 +212,15 @@ export class KithNode implements NodeService {
   readonly conversations: NodeService['conversations'] = () => this.#conversations.conversations()
   readonly markRead: NodeService['markRead'] = (who, upTo) => this.#conversations.markRead(who, upTo)
   readonly setDraft: NodeService['setDraft'] = (who, text) => this.#conversations.setDraft(who, text)
+
+  readonly createToken: NodeService['createToken'] = async ({ conversation, ...token }, secret) => {
+    const friend = conversation === undefined ? undefined : this.#parts.friendship.resolve(conversation).id
+    return await this.#tokens.add({ ...token, ...(friend && { conversation: idToText(friend) }) }, secret)
+  }
+  readonly tokens: NodeService['tokens'] = async () => this.#tokens.list()
+  readonly revokeToken: NodeService['revokeToken'] = (tokenId) => this.#tokens.revoke(tokenId)
+  readonly callerOf: NodeService['callerOf'] = (secret) => this.#tokens.find(secret)
+  readonly onTokenEnd: NodeService['onTokenEnd'] = (listener) => this.#tokens.onEnd(listener)
 
   readonly eventsSince: NodeService['eventsSince'] = (since, limit) => this.#parts.journal.eventsSince(since, limit)
   readonly openConsumer: NodeService['openConsumer'] = (name, from) => this.#parts.consumers.open(name, from)

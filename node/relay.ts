@@ -2,7 +2,17 @@
  * A relay (PROTOCOL 6): mailboxes for anybody, the gossip mesh of all buckets, a DHT server, and the records of those who
  * use it. Made from ports alone. It has no identity and knows nobody.
  */
-import type { ConsumerView, NodeEvent, NodeService, NodeStatus, Problem, RelayCounters } from './api/service.ts'
+import type {
+  ConsumerView,
+  KnownToken,
+  NewToken,
+  NodeEvent,
+  NodeService,
+  NodeStatus,
+  Problem,
+  RelayCounters,
+  TokenView,
+} from './api/service.ts'
 import { createCustody, type Custody, type CustodyInit } from './custody/custody.ts'
 import { GossipGate } from './delivery/gossip-gate.ts'
 import { EventConsumers } from './delivery/event-consumers.ts'
@@ -11,6 +21,7 @@ import { describe, UsageError } from './errors.ts'
 import { admitRecordAt, compareRecordsAt } from './identity/record-keys.ts'
 import { allTopics } from './mailbox/buckets.ts'
 import { BUCKET_BITS } from './node.ts'
+import { TokenBook } from './person/token-book.ts'
 import type { Inbound, Ports, Timer } from './ports.ts'
 import { peerIdText } from './wire/peer-id.ts'
 
@@ -35,18 +46,20 @@ export class KithRelay implements NodeService {
   readonly #custody: Custody
   readonly #journal: Journal
   readonly #consumers: EventConsumers
+  readonly #tokens: TokenBook
   readonly #gate: GossipGate
   readonly #startedAt: number
   readonly #problems: () => Problem[]
   #republish: Timer | undefined
   #stopped = false
 
-  private constructor(ports: Ports, custody: Custody, journal: Journal, options: RelayOptions) {
+  private constructor(ports: Ports, custody: Custody, journal: Journal, tokens: TokenBook, options: RelayOptions) {
     const { clock } = ports
     this.#ports = ports
     this.#custody = custody
     this.#journal = journal
     this.#consumers = new EventConsumers({ ...ports, journal })
+    this.#tokens = tokens
     this.#bucketBits = options.bucketBits ?? BUCKET_BITS
     this.#problems = options.problems ?? (() => [])
     this.#startedAt = clock.now()
@@ -69,7 +82,7 @@ export class KithRelay implements NodeService {
       ...recordRules(ports),
     })
     const journal = await Journal.open(store, clock)
-    return new KithRelay(ports, custody, journal, options)
+    return new KithRelay(ports, custody, journal, await TokenBook.open(ports), options)
   }
 
   async start(): Promise<void> {
@@ -140,6 +153,26 @@ export class KithRelay implements NodeService {
 
   onEvent(listener: (event: NodeEvent) => void): () => void {
     return this.#journal.onEvent(listener)
+  }
+
+  async createToken(token: NewToken, secret: string): Promise<TokenView> {
+    return token.conversation === undefined ? await this.#tokens.add(token, secret) : await noPerson()
+  }
+
+  async tokens(): Promise<TokenView[]> {
+    return this.#tokens.list()
+  }
+
+  async revokeToken(tokenId: string): Promise<void> {
+    await this.#tokens.revoke(tokenId)
+  }
+
+  callerOf(secret: string): KnownToken | undefined {
+    return this.#tokens.find(secret)
+  }
+
+  onTokenEnd(listener: (tokenId: string) => void): () => void {
+    return this.#tokens.onEnd(listener)
   }
 
   readonly trustHome = noPerson

@@ -46,7 +46,8 @@ const RULES: Rules = {
     conversation: [...BELOW_CORE, 'directory', 'delivery', 'friendship', 'keyed-queue'],
     store: [...PROTOCOL, 'identity', 'config', 'logger'],
     network: [...PROTOCOL, 'mailbox', 'config', 'logger'],
-    api: [...GROUND, 'ports', 'config', 'logger', 'crypto'],
+    // the system's randomness makes the secrets of callers
+    api: [...GROUND, 'ports', 'config', 'logger', 'crypto', 'system'],
     person: [...BELOW_CORE, ...CORE, 'api'],
     // composition roots: the places that know every part
     node: '*',
@@ -67,6 +68,7 @@ const RULES: Rules = {
     { names: ['level', 'abstract-level', 'classic-level', 'memory-level'], only: ['store'] },
     { names: ['commander', 'listr2', '@inquirer/', 'uqr'], only: ['cli'] },
     { names: ['cborg'], only: ['wire'] },
+    { names: ['hono', '@hono/'], only: ['node/api/http/'] },
     { names: ['mocha', 'chai', 'fast-check'], only: [] },
   ],
   closed: {
@@ -176,6 +178,8 @@ describe('architecture: the checker itself', () => {
     ['node/delivery/y.ts', "import { z } from 'zod'"],
     ['node/mailbox/y.ts', "import { readFile } from 'node:fs/promises'"],
     ['node/custody/y.ts', "import { argon2id } from '../crypto/argon2.ts'"],
+    ['node/api/w.ts', "import { Hono } from 'hono'"],
+    ['cli/http/y.ts', "import { serve } from '@hono/node-server'"],
     ['node/api/z.ts', 'const a = await import(name)'],
     ['node/person/x.ts', "import { a } from '../store/planted.ts'"],
     ['node/newcomer/x.ts', ''],
@@ -199,6 +203,7 @@ describe('architecture: the checker itself', () => {
       ['node/wire/x.ts', "import { concat } from '../crypto/bytes.ts'\nimport { decode } from './schema.ts'"],
       ['node/crypto/x.ts', "import { hash } from 'node:crypto'"],
       ['cli/x.ts', "import { KithError } from '../node/errors.ts'\nimport { join } from 'node:path'"],
+      ['node/api/http/x.ts', "import { Hono } from 'hono'\nimport { streamSSE } from 'hono/streaming'"],
       ['test/x.ts', "import { ed25519 } from '@noble/curves/ed25519.js'\nimport '../node/crypto/argon2.ts'"],
       ['node/session/x.ts', "// import { a } from '../store/planted.ts'\n/* import 'level' */\nconst a = 1"],
     ]

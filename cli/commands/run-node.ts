@@ -12,6 +12,7 @@ import { EventTeller } from '../event-lines.ts'
 import { EXIT, type ExitStatus, OutputClosedError } from '../exit-status.ts'
 import { alreadyRunning, join, localClient, noIdentity, openWhenFree } from '../node-session.ts'
 import { readPassphrase } from '../passphrase.ts'
+import { pageFolder } from '../page-folder.ts'
 import { sanitiseLine } from '../sanitise.ts'
 import { collect, type Runner } from './command.ts'
 
@@ -24,6 +25,7 @@ interface RunOptions {
   profile?: string
   direct?: string
   trust?: string
+  http?: string
   logLevel?: string
   config?: string
 }
@@ -44,11 +46,12 @@ export function addRunCommands(program: Command, runner: Runner): void {
         TRUST,
       ),
     )
+    .option('--http <address>', 'answer the API over HTTP too, at 127.0.0.1:PORT or [::1]:PORT')
     .action(runner.action((context: Context, options: RunOptions) => run(context, 'node', options)))
   const relay = program.command('relay').description('run a relay, which keeps mail for people and needs no identity')
-  addNetworkOptions(relay).action(
-    runner.action((context: Context, options: RunOptions) => run(context, 'relay', options)),
-  )
+  addNetworkOptions(relay)
+    .option('--http <address>', 'answer the API over HTTP too, at 127.0.0.1:PORT or [::1]:PORT')
+    .action(runner.action((context: Context, options: RunOptions) => run(context, 'relay', options)))
 }
 
 const PROFILES = ['privacy', 'normal', 'light']
@@ -86,7 +89,7 @@ async function run(context: Context, role: NodeRole, options: RunOptions): Promi
   )
   const running = opened as RunningNode
   for (const warning of running.warnings ?? []) context.out.note(`warning: ${warning}`)
-  await serve(context, home, role, running)
+  await serve(context, home, running, config.values.http)
   return context.signal.reason === 'SIGINT' ? EXIT.interrupted : EXIT.done
 }
 
@@ -112,13 +115,15 @@ function flagsOf({ relay, ...options }: RunOptions): ConfigFlags {
 const ENDING = new Set(['STORE_GONE', 'STORE_READ_ONLY', 'STORE_FAILED'])
 
 /** Serves until a signal, or until the disk is lost. */
-async function serve(context: Context, home: string, role: NodeRole, running: RunningNode): Promise<void> {
-  const server = new ApiServer({ service: running.service, role })
+async function serve(context: Context, home: string, running: RunningNode, http: string): Promise<void> {
+  const { service, ready } = running
+  const server = new ApiServer({ service, role: ready.role, page: pageFolder() })
   const since = running.service.lastCursor()
   try {
     await server.listen(home, context.env)
+    const origin = http === 'off' ? undefined : await server.listenHttp(http)
     const telling = async (): Promise<void> => {
-      await untilClosed(tellReady(context, running.ready))
+      await untilClosed(tellReady(context, ready, origin))
       await untilClosed(tellEvents(context, server, since))
       if (!context.signal.aborted) await aborted(context.signal)
     }
@@ -136,15 +141,23 @@ async function diskLost({ failed }: RunningNode): Promise<never> {
   return await new Promise<never>(() => {})
 }
 
-async function tellReady({ out }: Context, ready: NodeReady): Promise<void> {
+async function tellReady({ out }: Context, ready: NodeReady, http: string | undefined): Promise<void> {
   const { role, id, peerId, addresses } = ready
   if (out.json) {
-    return out.object({ event: 'ready', ...(id === undefined ? {} : { id }), peerId, addresses, role })
+    return out.object({
+      event: 'ready',
+      ...(id === undefined ? {} : { id }),
+      peerId,
+      addresses,
+      role,
+      ...(http !== undefined && { http }),
+    })
   }
   const who = id === undefined ? `relay ${peerId}` : `your node, ${id}`
   await out.lines([
     `${out.style('green', 'ready')}: ${who}`,
     ...addresses.map((address) => `listening  ${sanitiseLine(address)}`),
+    ...(http === undefined ? [] : [`http       ${http}`]),
   ])
 }
 

@@ -18,6 +18,8 @@ export interface DispatcherInit {
   role: NodeRole
   /** This node ends with the command that started it. @default false */
   transient?: boolean
+  /** What `ui.open` answers. @default no page is served here */
+  openPage?: () => Promise<string>
   /** A bug of ours, for the log; the caller is told no more than that there is one. */
   onBug?: (error: unknown) => void
 }
@@ -25,6 +27,8 @@ export interface DispatcherInit {
 /** What the transport of a request adds: who asks, and how events reach them. */
 export interface Asker extends Pick<CallContext, 'subscribe' | 'unsubscribe'> {
   caller: Caller
+  /** Called with the number of requests before any is answered; what it throws is thrown on. @default all may enter */
+  enter?: (count: number) => void
 }
 
 const requestShape = z.object({
@@ -60,7 +64,7 @@ export class Dispatcher {
     this.#init.onBug?.(error)
   }
 
-  /** @returns undefined when all requests were notifications, which nobody waits for; never rejects */
+  /** @returns undefined when all requests were notifications, which nobody waits for; rejects with what `enter` throws alone */
   async answer(text: string, asker: Asker): Promise<Answer | Answer[] | undefined> {
     let message: unknown
     try {
@@ -68,10 +72,14 @@ export class Dispatcher {
     } catch {
       return failure(null, RPC_ERROR.parse, 'not JSON', 'PARSE')
     }
-    if (!Array.isArray(message)) return this.#answer(message, asker)
+    if (!Array.isArray(message)) {
+      asker.enter?.(1)
+      return this.#answer(message, asker)
+    }
     if (message.length === 0 || message.length > MAX_API_BATCH) {
       return failure(null, RPC_ERROR.invalidRequest, `a batch has 1 to ${MAX_API_BATCH} requests`, 'INVALID_REQUEST')
     }
+    asker.enter?.(message.length)
     const answers = await Promise.all(message.map((request: unknown) => this.#answer(request, asker)))
     const told = answers.filter((answer) => answer !== undefined)
     return told.length === 0 ? undefined : told
@@ -112,19 +120,23 @@ export class Dispatcher {
   }
 
   #context({ caller, subscribe, unsubscribe }: Asker): CallContext {
-    const { service, role, transient = false } = this.#init
+    const { service, role, transient = false, openPage = noPage } = this.#init
     const seen = caller.conversation === undefined ? service : limitedService(service, caller.conversation)
     const events: CallContext['events'] = async ({ since, limit, kinds }) => {
       const isWanted = wantsKinds(kinds)
       const wants = (event: NodeEvent): boolean => sees(caller, event) && isWanted(event)
       return await readEventPage(service, { since, limit, wants })
     }
-    return { service: seen, role, transient, events, subscribe, unsubscribe }
+    return { service: seen, role, transient, events, subscribe, unsubscribe, openPage }
   }
 }
 
 function sees({ conversation }: Caller, event: NodeEvent): boolean {
   return conversation === undefined || isEventOf(conversation, event)
+}
+
+async function noPage(): Promise<never> {
+  throw new UsageError('NO_PAGE', 'this node serves no page', { hint: 'run `kith up`, or `kith ui`' })
 }
 
 function failure(id: RequestId, code: number, message: string, name: string): Answer {

@@ -9,12 +9,14 @@ import {
   MAX_HISTORY_PAGE,
   MAX_LIVE_INVITES,
   MAX_REQUESTS_PER_INVITE,
+  MAX_TOKEN_NAME_BYTES,
   MAX_WAIT_SECONDS,
   MIN_INVITE_SECONDS,
 } from '../limits.ts'
-import type { Demands } from './caller.ts'
+import { type Demands, SCOPES } from './caller.ts'
 import { beginOf, type EventPage } from './event-page.ts'
 import type { NodeRole } from './runtime.ts'
+import { newToken } from './secret.ts'
 import type { NodeService } from './service.ts'
 import {
   consumerShape,
@@ -36,8 +38,10 @@ import {
   renderProof,
   renderRequest,
   renderStep,
+  renderToken,
   requestShape,
   statusShape,
+  tokenShape,
   traceShape,
 } from './views.ts'
 
@@ -57,6 +61,8 @@ export interface CallContext {
   subscribe(since: number, kinds?: readonly string[]): number
   /** False when there is no such subscription. */
   unsubscribe(subscription: number): boolean
+  /** The address of the page with a key that is good once. @throws UsageError `NO_PAGE`, NetworkError `CANNOT_LISTEN` */
+  openPage(): Promise<string>
 }
 
 export interface Method<P extends z.ZodType = z.ZodType, R extends z.ZodType = z.ZodType> extends Demands {
@@ -401,6 +407,53 @@ export const METHODS = {
       await service.setDraft(params.who, params.text)
       return {}
     },
+  }),
+  'token.create': method({
+    summary: 'A token for a program that calls over HTTP; it is shown this once.',
+    needs: 'both',
+    scope: 'admin',
+    example: { name: 'echo bot', scopes: ['read', 'send'], conversation: 'bob' },
+    params: z.strictObject({
+      name: text.min(1).max(MAX_TOKEN_NAME_BYTES),
+      scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length),
+      conversation: who.optional().describe('the friend whose conversation is all that it sees'),
+    }),
+    result: z.object({ tokenId: z.string(), token: z.string() }),
+    run: async ({ service }, params) => {
+      const token = newToken()
+      const { tokenId } = await service.createToken(params, token)
+      return { tokenId, token }
+    },
+  }),
+  'token.list': method({
+    summary: 'Who may call over HTTP: tokens, and pages in browsers that are signed in.',
+    needs: 'both',
+    scope: 'admin',
+    example: {},
+    params: nothing,
+    result: z.array(tokenShape),
+    run: async ({ service }) => (await service.tokens()).map(renderToken),
+  }),
+  'token.revoke': method({
+    summary: 'Ends a token at once, with the event streams that it opened.',
+    needs: 'both',
+    scope: 'admin',
+    example: { tokenId: '5f2c8a1e90b7d346' },
+    params: z.strictObject({ tokenId: text.min(1).max(200) }),
+    result: z.object({ tokenId: z.string(), revoked: z.boolean() }),
+    run: async ({ service }, { tokenId }) => {
+      await service.revokeToken(tokenId)
+      return { tokenId, revoked: true }
+    },
+  }),
+  'ui.open': method({
+    summary: 'An address that opens the page in one browser, once, within a minute.',
+    needs: 'node',
+    scope: 'admin',
+    example: {},
+    params: nothing,
+    result: z.object({ url: z.string() }),
+    run: async (context) => ({ url: await context.openPage() }),
   }),
   'events.since': method({
     summary: 'Events after a cursor, or where a consumer is, oldest first.',

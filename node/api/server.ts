@@ -10,16 +10,33 @@ import { ConfigError, StoreError } from '../errors.ts'
 import { MAX_API_CONNECTIONS } from '../limits.ts'
 import { ApiConnection } from './connection.ts'
 import { Dispatcher, type DispatcherInit } from './dispatcher.ts'
+import { HttpServer, parseHttpAddress } from './http/http-server.ts'
 import { closeToOthers, type Environment, prepareSocketFolder, socketPathsOf } from './socket-path.ts'
 
-/** Serves the API of one node on any number of streams, and on its unix socket once `listen` was called. */
+export interface ApiServerInit extends Omit<DispatcherInit, 'openPage'> {
+  /** Folder of the built page. @default no page is served */
+  page?: string
+}
+
+/** Where the page is when nobody said where HTTP is; the same from run to run, so that a page that is open finds its node. */
+const PAGE_ADDRESSES = ['127.0.0.1:4380', '127.0.0.1:0']
+
+/**
+ * Serves the API of one node on any number of streams, on its unix socket once `listen` was called, and over HTTP once
+ * `listenHttp` or `ui.open` was.
+ */
 export class ApiServer {
+  readonly #init: ApiServerInit
   readonly #dispatcher: Dispatcher
   readonly #connections = new Map<ApiConnection, Duplex>()
   #server: Server | undefined
+  #http: Promise<HttpServer> | undefined
 
-  constructor(init: DispatcherInit) {
-    this.#dispatcher = new Dispatcher(init)
+  constructor(init: ApiServerInit) {
+    this.#init = init
+    // A page outlives a command that is the node for a moment.
+    const openPage = init.transient === true ? {} : { openPage: () => this.openPage() }
+    this.#dispatcher = new Dispatcher({ ...init, ...openPage })
   }
 
   /** Serves one stream until it ends. */
@@ -57,6 +74,42 @@ export class ApiServer {
   }
 
   /**
+   * Listens for HTTP.
+   * @returns the origin, for example `http://127.0.0.1:4380`
+   * @param address `127.0.0.1:PORT` or `[::1]:PORT`
+   * @throws NetworkError `CANNOT_LISTEN`
+   */
+  async listenHttp(address: string): Promise<string> {
+    this.#http = this.#startHttp([address])
+    return (await this.#http).origin
+  }
+
+  /**
+   * The address of the page with a key that is good once; HTTP is listened for from now on.
+   * @throws NetworkError `CANNOT_LISTEN`
+   */
+  async openPage(): Promise<string> {
+    this.#http ??= this.#startHttp(PAGE_ADDRESSES).catch((error: unknown) => {
+      this.#http = undefined
+      throw error
+    })
+    return (await this.#http).pageUrl()
+  }
+
+  async #startHttp(addresses: readonly string[]): Promise<HttpServer> {
+    const http = new HttpServer({ dispatcher: this.#dispatcher, page: this.#init.page })
+    for (const [index, address] of addresses.entries()) {
+      try {
+        await http.listen(parseHttpAddress(address))
+        break
+      } catch (error) {
+        if (index === addresses.length - 1) throw error
+      }
+    }
+    return http
+  }
+
+  /**
    * Takes no new connection, lets requests end that are being worked on, and closes.
    * @param graceMs longest wait
    */
@@ -65,6 +118,7 @@ export class ApiServer {
     this.#server = undefined
     // Closing the server removes the socket's file; what is connected stays.
     const closed = server === undefined ? undefined : new Promise((resolve) => server.close(resolve))
+    const httpClosed = this.#http?.then((http) => http.close(graceMs)).catch(() => undefined)
     let timer: NodeJS.Timeout | undefined
     const grace = new Promise<void>((resolve) => (timer = setTimeout(resolve, graceMs)))
     await Promise.race([grace, Promise.all([...this.#connections.keys()].map((connection) => connection.idle()))])
@@ -75,6 +129,7 @@ export class ApiServer {
     await Promise.race([new Promise((resolve) => setTimeout(resolve, FLUSH_MS).unref()), Promise.all(gone)])
     for (const stream of this.#connections.values()) stream.destroy()
     clearTimeout(timer)
+    await httpClosed
     await closed
   }
 

@@ -5,6 +5,7 @@
  * `INVITE_EXPIRED`, `INVITE_NEEDED`, `NOT_TRUSTED`, `UNKNOWN_MESSAGE`, `NO_RELAY`,
  * `ROLLED_BACK`, `KEY_CHANGED`, `BAD_WORDS`, `WRONG_WORDS`.
  */
+import type { Caller, Scope } from './caller.ts'
 
 export const DELIVERY_STATES = ['queued', 'sent', 'custody', 'delivered', 'read', 'expired', 'failed'] as const
 export type DeliveryState = (typeof DELIVERY_STATES)[number]
@@ -196,7 +197,49 @@ export interface NodeEvent {
   detail: Record<string, string | number | boolean>
 }
 
-export interface NodeService {
+/** What somebody may be given a token for. */
+export interface NewToken {
+  /** For people; at most `MAX_TOKEN_NAME_BYTES`. */
+  name: string
+  scopes: readonly Scope[]
+  /** ID of the friend whose conversation is all that it sees, as text. */
+  conversation?: string
+  /** It belongs to a page in a browser and ends by itself; of those the oldest gives way to a new one. @default false */
+  isPage?: boolean
+}
+
+export interface TokenView {
+  /** 16 hexadecimal digits. */
+  tokenId: string
+  name: string
+  scopes: Scope[]
+  conversation?: string
+  createdAt: number
+  isPage: boolean
+}
+
+/** A caller by its token. */
+export interface KnownToken extends Caller {
+  tokenId: string
+}
+
+/** The tokens of a node. */
+export interface TokenService {
+  /**
+   * @param secret what the caller will show: 256 random bits or more; only its hash is kept
+   * @throws UsageError `TOO_MANY`, `TOO_LONG`; for a `conversation` (petname, ID or prefix) those of `who`
+   */
+  createToken(token: NewToken, secret: string): Promise<TokenView>
+  tokens(): Promise<TokenView[]>
+  /** @throws UsageError `UNKNOWN_TOKEN` */
+  revokeToken(tokenId: string): Promise<void>
+  /** Whose secret it is; undefined for nobody's. */
+  callerOf(secret: string): KnownToken | undefined
+  /** Calls `listener` with the ID of each token that ends; returns what ends that. */
+  onTokenEnd(listener: (tokenId: string) => void): () => void
+}
+
+export interface NodeService extends TokenService {
   status(): Promise<NodeStatus>
   /** The person says that this home is the only one and the newest: sending that was stopped for its sake goes on. */
   trustHome(): Promise<void>

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { MAX_HISTORY_PAGE_BYTES, MAX_PREVIEW_CHARACTERS } from '../limits.ts'
+import { SCOPES } from './caller.ts'
 import {
   CONTACT_STATES,
   DELIVERY_STATES,
@@ -14,6 +15,7 @@ import {
   type NodeEvent,
   type RelayProof,
   type RequestView,
+  type TokenView,
   TRUST_STATES,
   type TraceStep,
 } from './service.ts'
@@ -146,6 +148,19 @@ export const conversationShape = z.object({
 })
 export const requestShape = z.object({ id: z.string(), name: z.string(), note: z.string(), receivedAt: time })
 export const relayProofShape = z.object({ peerId: z.string(), provenAt: time, proof: z.hex() })
+
+export const tokenShape = z.object({
+  tokenId: z.string(),
+  name: z.string(),
+  scopes: z.array(z.enum(SCOPES)),
+  conversation: z.string().optional().describe('ID of the friend whose conversation is all that it sees'),
+  createdAt: time,
+  isPage: z.boolean().describe('a page in a browser; it ends by itself'),
+})
+
+export function renderToken({ createdAt, ...token }: TokenView): z.input<typeof tokenShape> {
+  return { ...token, createdAt: iso(createdAt) }
+}
 
 /** A row of the event log with its times in words. */
 export function renderEvent(row: NodeEvent): EventView {

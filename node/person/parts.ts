@@ -26,6 +26,7 @@ import { Self } from '../friendship/self.ts'
 import { compareRecordsAt, validateRecordAt } from '../identity/record-keys.ts'
 import type { Ports } from '../ports.ts'
 import type { NodeOptions, Settings } from './options.ts'
+import { TokenBook } from './token-book.ts'
 
 const RECEIPT_DELAY_MS = { normal: [1000, 5000], light: [1000, 5000], privacy: [2000, 30_000] } as const
 const ACKNOWLEDGE_WITHIN_MS = 60_000
@@ -38,6 +39,7 @@ export interface KnownAtStart {
   journal: Journal
   standing: RelayStanding
   told: ToldRelays | undefined
+  tokens: TokenBook
   /** The mailbox server for this node's own mailboxes; undefined when nobody is to write here. */
   custody: Custody | undefined
 }
@@ -57,7 +59,8 @@ export async function readKnown(ports: Ports, options: NodeOptions): Promise<Kno
   const journal = await Journal.open(store, clock)
   const standing = await RelayStanding.open({ store, clock, serverId: (address) => network.serverId(address) })
   const told = await loadToldRelays(store)
-  return { self, journal, standing, told, custody: await openCustody(ports, options) }
+  const tokens = await TokenBook.open(ports)
+  return { self, journal, standing, told, tokens, custody: await openCustody(ports, options) }
 }
 
 export class Parts {

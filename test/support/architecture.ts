@@ -20,7 +20,7 @@ export interface Rules {
   parts: Readonly<Record<string, readonly string[] | '*'>>
   /** Parts of `node/` that files of `cli/` may import. */
   cli: readonly string[]
-  /** Beginnings of package names, and the parts (or single files) that alone may import them. */
+  /** Beginnings of package names, and the parts (or single files, or folders with a slash at their end) that alone may import them. */
   packages: readonly { names: readonly string[]; only: readonly string[] }[]
   /** Parts that import no package beyond these. */
   closed: Readonly<Record<string, readonly string[]>>
@@ -134,7 +134,9 @@ function packageProblem(from: string, to: string, rules: Rules): string | undefi
     const named = names.some((name) =>
       name.endsWith('/') ? to.startsWith(name) : to === name || to.startsWith(`${name}/`),
     )
-    if (named && !only.includes(part) && !only.includes(from)) return `only ${only.join(', ')} may import it`
+    const mayUse =
+      only.includes(part) || only.some((place) => from === place || (place.endsWith('/') && from.startsWith(place)))
+    if (named && !mayUse) return `only ${only.join(', ')} may import it`
   }
   const closed = rules.closed[part]
   if (closed && !closed.some((name) => to === name || to.startsWith(`${name}/`)))

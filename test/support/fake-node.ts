@@ -21,7 +21,9 @@ import {
   type HistoryEntry,
   type HistoryOptions,
   type InviteView,
+  type KnownToken,
   type MessageTrace,
+  type NewToken,
   type NodeEvent,
   type NodeService,
   type NodeStatus,
@@ -30,6 +32,7 @@ import {
   type RelayProof,
   type RequestView,
   type SafetyNumberView,
+  type TokenView,
   type TraceStep,
 } from '../../node/api/service.ts'
 import { StoreError, UsageError } from '../../node/errors.ts'
@@ -63,6 +66,9 @@ export class FakeNode implements NodeService {
   waiting: Promise<void> | undefined
   /** Calls of `eventsSince`. */
   logReads = 0
+  /** Tokens by what their callers show. */
+  readonly secrets = new Map<string, TokenView>()
+  readonly #tokenListeners = new Set<(tokenId: string) => void>()
   readonly #listeners = new Set<(event: NodeEvent) => void>()
   readonly #consumers = new Map<string, number>()
   /** By idempotency key. */
@@ -335,6 +341,35 @@ export class FakeNode implements NodeService {
 
   async forgetConsumer(name: string): Promise<boolean> {
     return this.#consumers.delete(name)
+  }
+
+  async createToken({ name, scopes, conversation, isPage = false }: NewToken, secret: string): Promise<TokenView> {
+    const friend = conversation === undefined ? {} : { conversation: this.#contact(conversation).id }
+    const tokenId = `t${this.secrets.size + 1}`
+    const token = { tokenId, name, scopes: [...scopes], ...friend, createdAt: FAKE_NOW, isPage }
+    this.secrets.set(secret, token)
+    return token
+  }
+
+  async tokens(): Promise<TokenView[]> {
+    return [...this.secrets.values()]
+  }
+
+  async revokeToken(tokenId: string): Promise<void> {
+    const [secret] = [...this.secrets].find(([, token]) => token.tokenId === tokenId) ?? []
+    if (secret === undefined) throw new UsageError('UNKNOWN_TOKEN', 'no token has this ID')
+    this.secrets.delete(secret)
+    for (const listener of this.#tokenListeners) listener(tokenId)
+  }
+
+  callerOf(secret: string): KnownToken | undefined {
+    const token = this.secrets.get(secret)
+    return token && { ...token, scopes: new Set(token.scopes) }
+  }
+
+  onTokenEnd(listener: (tokenId: string) => void): () => void {
+    this.#tokenListeners.add(listener)
+    return () => this.#tokenListeners.delete(listener)
   }
 
   lastCursor(): number {

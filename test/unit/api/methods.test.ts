@@ -22,6 +22,7 @@ function contextOf(service: FakeNode): CallContext {
     events: ({ since, limit, kinds }) => readEventPage(service, { since, limit, wants: wantsKinds(kinds) }),
     subscribe: () => 1,
     unsubscribe: () => true,
+    openPage: async () => 'http://127.0.0.1:1',
   }
 }
 
@@ -38,6 +39,7 @@ const HERE: Partial<Record<MethodName, unknown>> = {
   'message.wait': { messageId: 'm1', state: 'custody', timeoutSeconds: 1 },
   'message.trace': { messageId: 'm1' },
   'conversation.read': { who: 'bob', upTo: 'm1' },
+  'token.revoke': { tokenId: 't1' },
 }
 
 async function livedIn(): Promise<FakeNode> {
@@ -46,6 +48,7 @@ async function livedIn(): Promise<FakeNode> {
   service.knock('dave', 'hello')
   service.receive('bob', 'hi')
   service.emit('message', { messageId: 'm1', receivedAt: 0 })
+  await service.createToken({ name: 'bot', scopes: ['read'] }, 'secret')
   await service.createInvite({ lifetimeSeconds: 60, uses: 1 })
   await service.openConsumer('echo')
   return service
