@@ -86,6 +86,7 @@ export class KithNode implements NodeService {
     const friends = await friendship.load()
     await conversations.start(delivery, friendship)
     await delivery.start(friends, this.#settings.isHomeChanged)
+    await friendship.prepare()
   }
 
   /** Begins to listen, dial, read and put. */

@@ -39,8 +39,8 @@ export interface Places {
 export interface ChannelOpening extends Places {
   session: SessionState
   secrets: LaneSecrets
-  /** Nothing is sent in it before `Delivery.release`. @default false */
-  held?: boolean
+  /** Why nothing is sent in it, as in BEHIND; undefined when it is sent in. */
+  behind?: 'trust' | 'device' | undefined
 }
 
 export interface ChannelChangesInit {
@@ -67,12 +67,8 @@ export class ChannelChanges {
   }
 
   /** Adds a session with a friend to the transaction; mail flows in it once the transaction is committed. */
-  open(
-    tx: Transaction,
-    friend: Uint8Array,
-    { session, secrets, relays: named, reach, held = false }: ChannelOpening,
-  ): void {
-    const lane = { ...newLane(session, secrets), behind: held ? BEHIND.trust : BEHIND.no }
+  open(tx: Transaction, friend: Uint8Array, { session, secrets, relays: named, reach, behind }: ChannelOpening): void {
+    const lane = { ...newLane(session, secrets), behind: BEHIND[behind ?? 'no'] }
     const relays = this.#usable(named)
     const heardAt = this.#init.presence.today()
     putChannel(tx, friend, { relays, reach, heardAt })

@@ -191,15 +191,25 @@ export function standstill(channel: Channel): Exclude<keyof typeof BEHIND, 'no'>
   return reasons.find((reason) => channel.lanes.some(({ behind }) => behind === BEHIND[reason]))
 }
 
-/** Lanes that stand at one of `from` stand at `to` after the transaction; all of BEHIND. */
-export function setBehind(tx: Transaction, channel: Channel, from: readonly number[], to: number): void {
-  for (const lane of channel.lanes) {
-    if (!from.includes(lane.behind)) continue
+/** Where lanes stand after transactions that are not written yet. */
+const staged = new WeakMap<Transaction, Map<Lane, number>>()
+
+/**
+ * Lanes that stand at one of `from`, as this transaction leaves them, stand at `to` after it; all of BEHIND.
+ * @returns whether there was one
+ */
+export function setBehind(tx: Transaction, channel: Channel, from: readonly number[], to: number): boolean {
+  const after = staged.get(tx) ?? new Map<Lane, number>()
+  staged.set(tx, after)
+  const moved = channel.lanes.filter((lane) => from.includes(after.get(lane) ?? lane.behind))
+  for (const lane of moved) {
+    after.set(lane, to)
     putLane(tx, channel.friend, lane, { ...lane, highestTag: lane.window.highest, behind: to })
     tx.afterCommit(() => {
       lane.behind = to
     })
   }
+  return moved.length > 0
 }
 
 /** Where in the outbox a message lies. */

@@ -222,10 +222,16 @@ export class Delivery {
     this.#changes.end(tx, friend)
   }
 
-  /** The person says that this home is the only one and the newest: what was stopped for its sake goes on. */
-  async trustHome(): Promise<void> {
+  /**
+   * The person says that this home is the only one and the newest: what was stopped for its sake goes on.
+   * @param isHeld whether nothing may leave for a friend all the same, until `release`
+   */
+  async trustHome(isHeld: (friend: Uint8Array) => boolean): Promise<void> {
     for (const channel of this.#channels.all()) {
-      await this.exclusively(channel.friend, async () => await this.#setBehind(channel, [BEHIND.home], BEHIND.no))
+      const { friend } = channel
+      await this.exclusively(friend, async () => {
+        await this.#setBehind(channel, [BEHIND.home], isHeld(friend) ? BEHIND.trust : BEHIND.no)
+      })
       this.#goOn(channel)
     }
   }
@@ -245,9 +251,7 @@ export class Delivery {
   /** What was held goes on. */
   release(tx: Transaction, friend: Uint8Array): void {
     const channel = this.#channels.get(friend)
-    if (!channel?.lanes.some(({ behind }) => behind === BEHIND.trust)) return
-    setBehind(tx, channel, [BEHIND.trust], BEHIND.no)
-    tx.afterCommit(() => this.#goOn(channel))
+    if (channel && setBehind(tx, channel, [BEHIND.trust], BEHIND.no)) tx.afterCommit(() => this.#goOn(channel))
   }
 
   #goOn(channel: Channel): void {

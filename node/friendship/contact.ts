@@ -55,6 +55,8 @@ export interface Reply {
   /** Their own node, as a server; undefined when they did not tell. */
   direct?: string | undefined
   storedAt: Uint8Array[]
+  /** Invite, 8 bytes, of which a use is to be counted when it arrived; absent when it was counted at once. */
+  inviteId?: Uint8Array
 }
 
 /** Reach secrets of both directions, 32 bytes each: of a handshake through an invite, never of a rekey. */
@@ -145,6 +147,7 @@ const replyShape = struct({
   relays: [3, relays],
   storedAt: [4, list(peerIdBytes, limits.MAX_RELAYS + 1)],
   direct: [5, optional(text(MAX_REACH_BYTES))],
+  inviteId: [6, optional(bytes(8))],
 })
 const reachShape = struct({ out: [1, hash32], in: [2, hash32] })
 const rekeyingShape = struct({

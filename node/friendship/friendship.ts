@@ -45,7 +45,11 @@ export class Friendship {
     this.#init = init
     const book = new ContactBook(init)
     this.#book = book
-    this.#pins = new Pins({ ...init, book, onFollowed: (id) => this.#healing.look(id) })
+    const onFollowed = (id: Uint8Array): void => {
+      this.#healing.look(id)
+      this.#outgoing.look(id)
+    }
+    this.#pins = new Pins({ ...init, book, onFollowed })
     this.#witness = new Witness({ ...init, book })
     this.#freshness = new Freshness({ ...init, book })
     this.#replies = new Replies({ ...init, book })
@@ -64,7 +68,7 @@ export class Friendship {
       become,
       greet,
     })
-    this.#healing = new Healing({ ...init, book, pins: this.#pins, greet })
+    this.#healing = new Healing({ ...init, book, pins: this.#pins, become, greet })
     this.keys = new KeyTrust({ ...init, book, outgoing: this.#outgoing, healing: this.#healing })
   }
 
@@ -79,10 +83,14 @@ export class Friendship {
       .map(({ id }) => id)
   }
 
+  /** Delivery knows the sessions, and nothing has left yet: none goes on, or stands still, against what the person wants now. */
+  async prepare(): Promise<void> {
+    await this.keys.prepare()
+  }
+
   async start(): Promise<void> {
     for (const contact of this.all()) this.#replies.dispatch(contact)
     this.#outgoing.start()
-    await this.keys.start()
     // ended between the answer and the greeting: the friend waits for our first message to be sure of us
     for (const { id } of this.all()) if (this.#init.delivery.status.isSilent(id)) await this.#greet(id)
     await this.sweep()
@@ -169,6 +177,12 @@ export class Friendship {
   pinOf(id: Uint8Array): Head | undefined {
     const contact = this.get(id)
     return contact?.state === 'none' || contact?.state === 'blocked' ? undefined : contact?.pin
+  }
+
+  /** Whether nothing is sent to this friend before the person accepts the keys that they have now. */
+  isHeld(id: Uint8Array): boolean {
+    const contact = this.get(id)
+    return contact !== undefined && this.keys.isHeld(contact)
   }
 
   /** What a message to this friend says of records. */
@@ -341,6 +355,7 @@ export class Friendship {
     this.#book.put(tx, { ...contact, state: 'friend', petname, since, asked: undefined, reply: undefined })
     tx.event('friend', { id: idToText(contact.id), petname, name: contact.name })
     if (contact.asked) this.#init.reader.giveUp(tx, replyName(contactKey(contact.id)))
+    if (contact.reply?.inviteId) this.invites.useUp(tx, contact.reply.inviteId)
     tx.afterCommit(() => this.#replies.recall(contact.id))
   }
 }

@@ -5,11 +5,13 @@
  */
 import type { Ailment } from '../delivery/delivery-status.ts'
 import { describe } from '../errors.ts'
+import type { Transaction } from '../delivery/journal.ts'
 import type { Timer } from '../ports.ts'
 import { type Contact, isFriend } from './contact.ts'
 import type { ContactBook } from './contact-book.ts'
 import type { FriendshipInit } from './contract.ts'
 import { Drives, type StepResult } from './drives.ts'
+import { isDeviceOf } from './key-changes.ts'
 import type { Pins } from './pins.ts'
 import { ReachMailboxes } from './reach-mailboxes.ts'
 import { Rekey } from './rekey.ts'
@@ -28,6 +30,8 @@ const CHANGED_HOME_MS = 600_000
 interface HealingInit extends FriendshipInit {
   book: ContactBook
   pins: Pins
+  /** Both sides hold a session: writes the contact as a friend. */
+  become: (tx: Transaction, contact: Contact) => void
 }
 
 export class Healing {
@@ -109,7 +113,10 @@ export class Healing {
     const sinceStart = clock.now() - this.#startedAt
     const grace = ailment === 'home' ? CHANGED_HOME_MS : FIRST_MS
     if (sinceStart < grace) return { ms: grace - sinceStart }
-    const wait = pauseBefore(contact.rekeying, protocolTime())
+    // a leg that was made for a device which is gone by now is answered by nobody
+    const leg = contact.rekeying?.leg
+    const isInVain = leg !== undefined && !isDeviceOf(contact, leg.peerDevice)
+    const wait = isInVain ? 0 : pauseBefore(contact.rekeying, protocolTime())
     if (wait > 0) return { ms: wait * 1000 }
     return (await this.#rekey.begin(id, (one) => this.#ailment(one))) ? { ms: HOUR * 1000 } : 'again'
   }

@@ -12,12 +12,12 @@ import { type RowKey, TABLE } from '../ports.ts'
 import { acceptRequest } from '../session/leg2.ts'
 import type { IncomingRequest } from '../session/pending-request.ts'
 import { decode } from '../wire/schema.ts'
-import { type Contact, newContact, withAcceptedKeys, withReach } from './contact.ts'
+import { type Contact, isFriend, newContact, withAcceptedKeys, withReach } from './contact.ts'
 import type { ContactBook } from './contact-book.ts'
 import type { FriendshipInit } from './contract.ts'
 import type { Invites, OwnInvite } from './invites.ts'
 import { markReplay, openedLeg1, replayKey, replayRow } from './leg-opening.ts'
-import { followKeys } from './key-changes.ts'
+import { behindAtFirst, followKeys, isDeviceOf, isHeld } from './key-changes.ts'
 import type { Replies } from './replies.ts'
 import { legFromBox, legFromInvite } from './request-door.ts'
 
@@ -87,7 +87,7 @@ export class IncomingRequests {
       const changed = { ...contact, name: incoming.request.name, asking }
       // we asked them, or accepted them before: their request is consent, and so was ours
       if (contact.asked || contact.state === 'accepted') {
-        this.#consent(tx, changed, undefined)
+        this.#consent(tx, changed)
       } else {
         const state = contact.state === 'friend' ? 'friend' : 'incoming'
         book.put(tx, { ...changed, state, reason: undefined })
@@ -125,14 +125,17 @@ export class IncomingRequests {
    */
   async accept(contact: Contact, petname: string | undefined): Promise<Contact> {
     const tx = new Transaction()
-    const changed = this.#consent(tx, contact, petname)
+    const changed = this.#consent(tx, contact, { petname })
     tx.event('contact', { id: idToText(contact.id), state: changed.state })
     await this.#init.journal.commit(tx)
     return changed
   }
 
-  /** Writes consent: leg 2, the session, and the state that waits for their first message. */
-  #consent(tx: Transaction, contact: Contact, petname: string | undefined): Contact {
+  /**
+   * Writes consent: leg 2, the session, and the state that waits for their first message.
+   * @param said what the person says now; undefined when they consented before, to the keys that were known then
+   */
+  #consent(tx: Transaction, contact: Contact, said?: { petname: string | undefined }): Contact {
     const { book, replies, invites, delivery, directory, self, random, relays } = this.#init
     const { request, inviteId } = contact.asking!
     const identitySecret = self.identitySecretOf(request.ownDevice)
@@ -147,11 +150,13 @@ export class IncomingRequests {
     const record = readIdentityRecord(request.record)
     // a newer one may have been seen while the request waited for the person
     const isBest = !contact.pin || compareHeads(record.head, contact.pin) >= 0
+    const followed = isBest ? followKeys(this.#init, tx, contact, record) : contact
     // the person accepts the keys with the request
-    const believed = isBest
-      ? withAcceptedKeys(followKeys({ ...this.#init, trust: 'notify' }, tx, contact, record))
-      : contact
-    const wanted = petname ?? (contact.petname === '' ? undefined : contact.petname)
+    const believed = isBest && said ? withAcceptedKeys(followed) : followed
+    const devices = { own: equal(request.ownDevice, self.device), theirs: isDeviceOf(believed, request.device) }
+    // a new session with somebody who was accepted before makes no new friendship
+    const isUse = inviteId !== undefined && (!isFriend(contact) || contact.reply?.inviteId !== undefined)
+    const wanted = said?.petname ?? (contact.petname === '' ? undefined : contact.petname)
     const changed: Contact = {
       ...believed,
       state: contact.state === 'friend' ? 'friend' : 'accepted',
@@ -171,19 +176,21 @@ export class IncomingRequests {
         relays: request.request.relays,
         direct: this.#init.direct.serverOf(request.request),
         storedAt: [],
+        // who knows that this device is new by now asks once more, through the same invite
+        ...(isUse && !devices.own && { inviteId }),
       },
     }
     book.put(tx, changed)
-    delivery.release(tx, contact.id)
+    if (!isHeld(this.#init, changed)) delivery.release(tx, contact.id)
     const { peerId, addresses } = request.request
     delivery.openChannel(tx, contact.id, {
       session,
       secrets,
       relays: request.request.relays,
       reach: { peerId, addresses },
+      behind: behindAtFirst(this.#init, changed, devices),
     })
-    // a new session with somebody who was accepted before makes no new friendship
-    if (inviteId && contact.state !== 'accepted' && contact.state !== 'friend') invites.useUp(tx, inviteId)
+    if (isUse && devices.own) invites.useUp(tx, inviteId)
     tx.afterCommit(() => {
       if (isBest) directory.pin(contact.id, record.head, record.bytes)
       replies.dispatch(changed)

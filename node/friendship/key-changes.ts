@@ -30,7 +30,7 @@ export interface KeyChangesInit {
 }
 
 /** A contact whose record is this one from now on. */
-export function believe(contact: Contact, view: IdentityView): Contact {
+function believe(contact: Contact, view: IdentityView): Contact {
   const { isNewRoot, isNewDevice } = differences(contact, view)
   const next = { ...contact, record: view.bytes, pin: view.head }
   if (!isNewRoot && !isNewDevice) return next
@@ -73,6 +73,24 @@ export function followKeys(init: KeyChangesInit, tx: Transaction, contact: Conta
 /** Whether a session with this contact has to wait for the person's word. */
 export function isHeld({ trust }: Pick<KeyChangesInit, 'trust'>, contact: Contact): boolean {
   return trust === 'pin' && isUnaccepted(contact)
+}
+
+/** Whether a device (typed signing key) speaks for a contact, as far as is known; of whom no record is known any does. */
+export function isDeviceOf({ record }: Contact, device: Uint8Array): boolean {
+  return !record || readIdentityRecord(record).record.devices.some(({ signing }) => equal(signing, device))
+}
+
+/**
+ * Why nothing is sent in a session that a handshake brings.
+ * @param devices whether both devices that made it speak for their owners still
+ */
+export function behindAtFirst(
+  init: Pick<KeyChangesInit, 'trust'>,
+  contact: Contact,
+  devices: { own: boolean; theirs: boolean },
+): 'device' | 'trust' | undefined {
+  if (!devices.own || !devices.theirs) return 'device'
+  return isHeld(init, contact) ? 'trust' : undefined
 }
 
 function differences(contact: Contact, view: IdentityView) {

@@ -7,7 +7,7 @@ import { UsageError } from '../errors.ts'
 import { readIdentityRecord } from '../identity/records.ts'
 import { idToText } from '../identity/root.ts'
 import { safetyNumber } from '../identity/safety-number.ts'
-import { type Contact, isFriend, isUnaccepted, newContact, withAcceptedKeys } from './contact.ts'
+import { type Contact, contactKey, isFriend, isUnaccepted, newContact, withAcceptedKeys } from './contact.ts'
 import type { ContactBook } from './contact-book.ts'
 import type { FriendshipInit } from './contract.ts'
 import type { Healing } from './healing.ts'
@@ -28,10 +28,22 @@ export class KeyTrust {
     this.#init = init
   }
 
-  /** What was held while keys had to be accepted goes on when the person said since that they need not be. */
-  async start(): Promise<void> {
-    if (this.#init.trust === 'pin') return
-    for (const { id } of this.#init.book.all().filter(isFriend)) await this.#goOn(id)
+  /**
+   * The person may have changed since whether keys have to be accepted: what was held goes on, or what went on to keys that
+   * nobody accepted is held.
+   */
+  async prepare(): Promise<void> {
+    const { book, delivery, journal } = this.#init
+    for (const { id } of book.all().filter(isFriend)) {
+      await delivery.exclusively(id, async () => {
+        const contact = book.get(id)
+        if (!contact || !isFriend(contact)) return
+        const tx = new Transaction()
+        if (this.isHeld(contact)) delivery.hold(tx, id)
+        else delivery.release(tx, id)
+        await journal.commit(tx)
+      })
+    }
   }
 
   /** 60 digits that are the same on both sides. @throws UsageError `WRONG_STATE` before the other's record is known */
@@ -107,9 +119,10 @@ export class KeyTrust {
     const { book, delivery, healing } = this.#init
     for (let isDone = false; !isDone; ) {
       const ids = book.all().map(({ id }) => id)
+      const held = new Set(ids.map(contactKey))
       isDone = await delivery.exclusivelyAll(ids, async () => {
         // who became a contact while the queues were waited for has a queue of their own
-        if (book.all().length > ids.length) return false
+        if (book.all().some(({ id }) => !held.has(contactKey(id)))) return false
         await this.#rotateNow(entropy)
         return true
       })
@@ -126,17 +139,12 @@ export class KeyTrust {
       outgoing.askAnew(tx, contact)
       if (!isFriend(contact)) continue
       delivery.retire(tx, contact.id)
+      // what was begun with the device of before delays nothing
+      const { rekeying } = contact
+      if (rekeying) book.put(tx, { ...book.get(contact.id, tx)!, rekeying: { ...rekeying, started: 0, times: 0 } })
       notice(tx, contact.id, 'own')
     }
     tx.event('identity', { id: self.idText, state: 'rotated' })
     await journal.commit(tx)
-  }
-
-  async #goOn(id: Uint8Array): Promise<void> {
-    await this.#init.delivery.exclusively(id, async () => {
-      const tx = new Transaction()
-      this.#init.delivery.release(tx, id)
-      await this.#init.journal.commit(tx)
-    })
   }
 }

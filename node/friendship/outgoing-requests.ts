@@ -3,7 +3,7 @@
  * takes requests from anybody, and reads the reply mailbox until c3 opens or nobody can answer any more.
  */
 import { equal } from '../crypto/bytes.ts'
-import type { Transaction } from '../delivery/journal.ts'
+import { Transaction } from '../delivery/journal.ts'
 import type { Found } from '../directory/directory.ts'
 import { UsageError } from '../errors.ts'
 import { type IdentityView, readIdentityRecord } from '../identity/records.ts'
@@ -15,7 +15,7 @@ import { type Asked, type Contact, contactKey, withAcceptedKeys } from './contac
 import { replyName } from './contract.ts'
 import { Drives, type StepResult } from './drives.ts'
 import { isInWindow } from './leg-opening.ts'
-import { believe } from './key-changes.ts'
+import { followKeys, isDeviceOf } from './key-changes.ts'
 import { type ReplyMailboxInit, ReplyMailboxes, stillAnswerable } from './reply-mailbox.ts'
 import {
   type Attempt,
@@ -115,6 +115,11 @@ export class OutgoingRequests {
     return changed
   }
 
+  /** Another record of a contact is believed: a leg that was made for a device which is gone is answered by nobody. */
+  look(id: Uint8Array): void {
+    if (this.#init.book.get(id)?.asked) this.#drives.go(id)
+  }
+
   /** The own keys are replaced: what was asked with the old ones is asked anew, and the answer to either counts. */
   askAnew(tx: Transaction, contact: Contact): void {
     const { asked } = contact
@@ -139,8 +144,9 @@ export class OutgoingRequests {
     if (stillAnswerable(asked, now).length > 0) this.#replies.watch(id, asked.replySecret)
     await this.#findAgain(contact, asked, attempt)
     if (this.#reasonToEnd(contact, asked) !== undefined) return (await this.#giveUp(id)) ? 'done' : 'again'
-    const isOver = !isOpenable(asked, now) && (endOf(asked) <= now || isClosed(attempt))
-    if (!isOver && !isOpenable(asked, now) && !(await this.#buildLeg(id, asked, attempt))) return 'again'
+    const canOpen = isOpenable(contact, now)
+    const isOver = !canOpen && (endOf(asked) <= now || isClosed(attempt))
+    if (!isOver && !canOpen && !(await this.#buildLeg(id, asked, attempt))) return 'again'
     if (!(await reader.ready(replyName(contactKey(id))))) return 'again'
     attempt.readSince ??= clock.now()
     if (isOver) return isPlaced(asked) ? REPEAT : READ_FIRST
@@ -167,9 +173,13 @@ export class OutgoingRequests {
     return attempt
   }
 
-  /** Looks for the records of somebody who is asked by ID: they may have another box by now, or none. */
-  async #findAgain(contact: Contact, { invite }: Asked, attempt: Attempt): Promise<void> {
-    const { clock, freshness } = this.#init
+  /** Looks for newer records: the device that was asked may be gone, and who is asked by ID may have another box, or none. */
+  async #findAgain(contact: Contact, { invite, leg }: Asked, attempt: Attempt): Promise<void> {
+    const { clock, freshness, pins } = this.#init
+    if (leg && clock.now() - (attempt.lookedAt ?? 0) >= LOOK_AGAIN_MS) {
+      attempt.lookedAt = clock.now()
+      pins.ask(contact.id)
+    }
     if (invite || (attempt.found && clock.now() - attempt.found.at < LOOK_AGAIN_MS)) return
     const records = await this.lookUp(contact)
     if (!records) return
@@ -216,7 +226,7 @@ export class OutgoingRequests {
     const hasRead = readSince !== undefined && this.#init.clock.now() - readSince >= READ_FIRST.ms
     if (isPlaced(asked) || !hasRead) return undefined
     if (isClosed(attempt)) return CLOSED
-    if (isExpired && !isOpenable(asked, now)) return 'the invite expired before a relay took the request'
+    if (isExpired && !isOpenable(contact, now)) return 'the invite expired before a relay took the request'
     // who is asked by ID may have another box by tomorrow
     const door = asked.invite && this.#doorOf(contact, attempt)
     return door && isGone(door, attempt) ? 'the invite was used up or taken back before' : undefined
@@ -270,14 +280,18 @@ export class OutgoingRequests {
           note: contact.asked.note,
         },
       })
-      const changed: Contact = {
-        ...withAcceptedKeys(believe(contact, found.identity)),
+      const tx = new Transaction()
+      const followed = followKeys(this.#init, tx, contact, found.identity)
+      // an invite that names this very record is the person's word for it
+      const isNamed = invite !== undefined && equal(invite.pin.hash, found.identity.hash)
+      book.put(tx, {
+        ...(isNamed ? withAcceptedKeys(followed) : followed),
         isUnconfirmed: isFresh ? undefined : true,
         asked: { ...contact.asked, leg: outgoing, earlier: stillAnswerable(contact.asked, protocolTime()), sentTo: [] },
-      }
-      await book.save(changed, (tx) => {
-        if (!isFresh) tx.event('contact', { id: idToText(id), state: contact.state, freshness: 'unconfirmed' })
       })
+      if (!isFresh) tx.event('contact', { id: idToText(id), state: contact.state, freshness: 'unconfirmed' })
+      await this.#init.journal.commit(tx)
+      attempt.lookedAt = this.#init.clock.now()
       directory.pin(id, found.identity.head, found.identity.bytes)
       this.#replies.watch(id, asked.replySecret)
       return true
@@ -323,9 +337,10 @@ function endOf({ invite }: Asked): number {
   return invite ? readInvite(invite).expires : Number.POSITIVE_INFINITY
 }
 
-/** Whether there is a leg that may still be opened for the first time. */
-function isOpenable({ leg }: Asked, now: number): boolean {
-  return leg !== undefined && leg.expires > now
+/** Whether there is a leg that may still be opened for the first time, by a device that is the other's. */
+function isOpenable(contact: Contact, now: number): boolean {
+  const leg = contact.asked?.leg
+  return leg !== undefined && leg.expires > now && isDeviceOf(contact, leg.peerDevice)
 }
 
 /** Whether a relay may have taken a leg, as far as it is written down. */

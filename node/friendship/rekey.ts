@@ -19,7 +19,7 @@ import { type Contact, contactKey, isFriend, type Rekeying, withReach } from './
 import type { ContactBook } from './contact-book.ts'
 import type { FriendshipInit } from './contract.ts'
 import { isInWindow, markReplay, openedLeg1, replayKey } from './leg-opening.ts'
-import { followKeys, isHeld } from './key-changes.ts'
+import { behindAtFirst, followKeys, isDeviceOf } from './key-changes.ts'
 import type { Pins } from './pins.ts'
 import type { ReachMailboxes } from './reach-mailboxes.ts'
 import { timesInRow } from './rekey-pace.ts'
@@ -36,6 +36,8 @@ interface RekeyInit extends FriendshipInit {
   book: ContactBook
   pins: Pins
   reach: ReachMailboxes
+  /** Both sides hold a session: writes the contact as a friend. */
+  become: (tx: Transaction, contact: Contact) => void
 }
 
 type OpenedLeg1 = Exclude<ReturnType<typeof openedLeg1>, 'early' | undefined>
@@ -159,18 +161,25 @@ export class Rekey {
     const contact = book.get(id)
     const outgoing = contact?.rekeying?.leg
     if (!contact || !outgoing || !isFriend(contact)) return false
+    // whoever took a device that is revoked has the keys to answer what was asked of it
+    if (!isDeviceOf(contact, outgoing.peerDevice)) return false
     const opened = self.identitySecrets
-      .map((identitySecret) => tryOpen(() => openLeg2({ outgoing, leg, identitySecret })))
+      .map((identitySecret) => tryOpen(() => ({ ...openLeg2({ outgoing, leg, identitySecret }), identitySecret })))
       .find((one) => one !== undefined)
     if (!opened || opened.accept.rekey > contact.rekey + limits.MAX_REKEY_STEP) return false
     const { accept, session, secrets } = opened
     const { relays, peerId, addresses } = accept
     const tx = new Transaction()
-    const held = isHeld(this.#init, contact)
-    delivery.openChannel(tx, id, { session, secrets, relays, reach: { peerId, addresses }, held })
-    const rekey = Math.max(contact.rekey, accept.rekey)
+    const devices = { own: equal(opened.identitySecret, self.identitySecret), theirs: true }
+    const behind = behindAtFirst(this.#init, contact, devices)
+    delivery.openChannel(tx, id, { session, secrets, relays, reach: { peerId, addresses }, behind })
+    const changed = { ...contact, rekey: Math.max(contact.rekey, accept.rekey) }
     // the one-time keys go in the batch that makes the session
-    this.#settle(tx, { ...contact, rekey }, { ...contact.rekeying!, leg: undefined, settled: true })
+    const rekeying = { ...contact.rekeying!, leg: undefined }
+    if (devices.own) this.#settle(tx, changed, { ...rekeying, settled: true })
+    else book.put(tx, { ...changed, rekeying })
+    // who answers in a reach mailbox has opened our leg 2
+    if (contact.state === 'accepted') this.#init.become(tx, book.get(id, tx)!)
     await journal.commit(tx)
     pins.follow(id, accept.head)
     return true
@@ -204,13 +213,13 @@ export class Rekey {
     const changed = { ...believed, rekey, rekeying: { ...before, answer: leg, answered: Math.floor(now) } }
     book.put(tx, changed)
     const { peerId, addresses } = incoming.request
-    const held = isHeld(this.#init, changed)
+    const behind = behindAtFirst(this.#init, changed, { own: true, theirs: true })
     delivery.openChannel(tx, id, {
       session,
       secrets,
       relays: incoming.request.relays,
       reach: { peerId, addresses },
-      held,
+      behind,
     })
     tx.event('healing', { id: idToText(id), state: 'answered' })
     await journal.commit(tx)

@@ -2,6 +2,7 @@
  * The reply mailbox of a request (PROTOCOL 7): read until c3 opens for one of the legs whose one-time keys are kept. That
  * alone makes a friend; garbage in place of the answer burns no key.
  */
+import { equal } from '../crypto/bytes.ts'
 import { Transaction } from '../delivery/journal.ts'
 import type { Mail } from '../delivery/mail-reader.ts'
 import { ForgedError, PeerError } from '../errors.ts'
@@ -13,6 +14,7 @@ import { type Asked, type Contact, contactKey, MAX_EARLIER_LEGS, withReach } fro
 import type { ContactBook } from './contact-book.ts'
 import { type FriendshipInit, replyName } from './contract.ts'
 import type { Freshness } from './freshness.ts'
+import { behindAtFirst, isDeviceOf } from './key-changes.ts'
 import type { Pins } from './pins.ts'
 
 const DAY = 86_400
@@ -60,12 +62,16 @@ export class ReplyMailboxes {
       const contact = book.get(id)
       if (this.#stopped) return 'later'
       if (!contact?.asked) return undefined
-      const opened = openReply(stillAnswerable(contact.asked, protocolTime()), secret, mail, self.identitySecrets)
+      // whoever took a device that is revoked has the keys to answer what was asked of it
+      const legs = stillAnswerable(contact.asked, protocolTime()).filter((leg) => isDeviceOf(contact, leg.peerDevice))
+      const opened = openReply(legs, secret, mail, self.identitySecrets)
       if (!opened || opened.accept.rekey > contact.rekey + limits.MAX_REKEY_STEP) return undefined
-      const { accept, session, secrets } = opened
+      const { accept, session, secrets, identitySecret } = opened
       const tx = new Transaction()
       const { relays, peerId, addresses } = accept
-      delivery.openChannel(tx, id, { session, secrets, relays, reach: { peerId, addresses } })
+      const devices = { own: equal(identitySecret, self.identitySecret), theirs: true }
+      const behind = behindAtFirst(this.#init, contact, devices)
+      delivery.openChannel(tx, id, { session, secrets, relays, reach: { peerId, addresses }, behind })
       // the one-time keys go in the batch that makes the session
       const rekey = Math.max(contact.rekey, accept.rekey)
       become(tx, { ...contact, name: accept.name, rekey, reach: withReach(contact, secrets) })
@@ -90,7 +96,7 @@ function openReply(legs: readonly OutgoingRequest[], secret: Uint8Array, mail: M
   for (const [outgoing, identitySecret] of legs.flatMap((leg) => identitySecrets.map((one) => [leg, one] as const))) {
     try {
       const leg = openCopy(friendMailbox(secret, mail.server).copyKey, mail.copy)
-      return openLeg2({ outgoing, leg, identitySecret })
+      return { ...openLeg2({ outgoing, leg, identitySecret }), identitySecret }
     } catch (error) {
       // garbage in place of the answer burns no key: the true one still opens
       if (!(error instanceof ForgedError) && !(error instanceof PeerError)) throw error

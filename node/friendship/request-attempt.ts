@@ -22,12 +22,14 @@ export interface Attempt {
   door: Uint8Array | undefined
   /** What relays said that do not take the request, by address, and when (milliseconds). */
   refused: Map<string, { status: string; at: number }>
+  /** Milliseconds: when a newer record of theirs was looked for last. */
+  lookedAt: number | undefined
   /** Of a request by ID: their records as they were found last, and when (milliseconds). */
   found: { records: Found; at: number } | undefined
 }
 
 export function newAttempt(invite: Uint8Array | undefined): Attempt {
-  return { invite, readSince: undefined, door: undefined, refused: new Map(), found: undefined }
+  return { invite, readSince: undefined, door: undefined, refused: new Map(), lookedAt: undefined, found: undefined }
 }
 
 /** The request is to be left here: what relays said of another mailbox says nothing of this one. */

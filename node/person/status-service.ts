@@ -60,7 +60,8 @@ export class StatusService implements Pick<NodeService, 'status' | 'trustHome' |
   }
 
   async trustHome(): Promise<void> {
-    await this.#init.parts.delivery.trustHome()
+    const { delivery, friendship } = this.#init.parts
+    await delivery.trustHome((id) => friendship.isHeld(id))
   }
 
   async relayProofs(): Promise<RelayProof[]> {

@@ -3,16 +3,11 @@
  * friend's next message, both are told once and for good, and the friend believes what they believed before (T3).
  */
 import { expect } from 'chai'
-import { utf8 } from '../../../node/crypto/bytes.ts'
-import { ed25519KeyPair } from '../../../node/crypto/ed25519.ts'
 import { loadContacts } from '../../../node/friendship/contact.ts'
-import { createDevice, decodeOwnKeys, deviceEntry } from '../../../node/identity/device-keys.ts'
-import { identityRecordKey } from '../../../node/identity/record-keys.ts'
-import { createIdentityRecord, type IdentityView, readIdentityRecord } from '../../../node/identity/records.ts'
 import { idToText } from '../../../node/identity/root.ts'
-import { TABLE } from '../../../node/ports.ts'
 import { HOUR, MINUTE } from '../../simulation/engine.ts'
 import type { Person } from '../../simulation/people.ts'
+import { forge, startThief } from './thief.ts'
 import {
   codeOf,
   createVillage,
@@ -21,38 +16,9 @@ import {
   expectWholeTalk,
   idOf,
   sayOnce,
-  startStranger,
-  type Stranger,
   untilRest,
   type Village,
 } from './village.ts'
-
-/** alice's record, and another one that whoever has her disk signs for a device of their own beside hers. */
-async function forge(
-  village: Village,
-  seqOf: (seq: number) => number,
-): Promise<{ own: IdentityView; forged: IdentityView }> {
-  const { world, alice } = village
-  const place = { table: TABLE.identity, scope: new Uint8Array(0), position: utf8('keys') }
-  const keys = decodeOwnKeys((await diskOf(village, alice).get(place))!)
-  const own = readIdentityRecord(keys.records.at(-1)!.record)
-  const forged = createIdentityRecord({
-    root: ed25519KeyPair(keys.rootSeed),
-    seq: seqOf(own.head.seq),
-    inception: own.record.inception,
-    devices: [...own.record.devices, deviceEntry(createDevice(world.random, own.head.seq))],
-  })
-  return { own, forged }
-}
-
-/** A thief whom bob alone can hear. */
-async function startThief(village: Village): Promise<(forged: IdentityView) => Promise<void>> {
-  const { stranger }: { stranger: Stranger } = await startStranger(village, 'mallory')
-  village.world.net.partition('mallory', ['alice', 'relay1'])
-  return async (forged) => {
-    await stranger.do(({ network }) => network.putRecord(identityRecordKey(forged.id), forged.bytes))
-  }
-}
 
 async function alarmsOf(person: Person): Promise<unknown[]> {
   return (await eventsOf(person)).filter(({ event }) => event === 'alarm').map(({ detail }) => detail)
