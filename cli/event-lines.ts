@@ -20,6 +20,7 @@ const RELAY_NEWS: Record<string, string> = {
   caught: 'it dropped mail that it had signed for, and is left out from now on',
   lost: 'it was away for a week, others take its place',
   back: 'it is back',
+  leaving: 'it announced its end: others take its place, configure another one',
 }
 
 function relayNews(state: string): string {

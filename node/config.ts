@@ -156,6 +156,26 @@ export function setConfigValue(text: string, name: string, raw: unknown): string
   return replaceEntry(text, key, checkValue(key, typeof raw === 'string' ? fromText(key, raw) : raw, 'config set'))
 }
 
+/** A config file in which each key of a role stands as a comment: what it means, and its default. */
+export function configText(role: 'node' | 'relay'): string {
+  const values = defaults(role, {})
+  const keys = CONFIG_KEYS.filter((key) => !RESERVED.includes(key) && isKeyOf(role, key))
+  const entries = keys.map((key) => {
+    const value = JSON.stringify(values[key] ?? '')
+    return `# ${configSchema.shape[key].description}\n# ${key} = ${value}\n`
+  })
+  return `# The configuration of a ${role === 'relay' ? 'relay' : 'node'}. Take the # away before what you change; \`kith config check\` checks it.\n\n${entries.join('\n')}`
+}
+
+/** Keys that a relay has no use for, and the other way round. */
+function isKeyOf(role: 'node' | 'relay', key: ConfigKey): boolean {
+  if (key.startsWith('relay') && key !== 'relays') return role === 'relay'
+  return role === 'node' || !PERSONAL.includes(key)
+}
+
+/** Of people's nodes alone. */
+const PERSONAL: readonly ConfigKey[] = ['name', 'relays', 'profile', 'requests', 'direct', 'trust']
+
 /**
  * The home directory: flag, KITH_HOME, or the system's place for data (`kith`, for a relay `kith-relay`).
  * @returns an absolute path

@@ -148,6 +148,10 @@ export const MAX_GOSSIP_QUEUE = 1000
 export const MAX_LATE_UNREAD = 64
 /** Texts that were begun and not sent, one a conversation. */
 export const MAX_DRAFTS = 64
+/** Days that a policy may name (6). */
+export const MAX_POLICY_DAYS = 365
+/** Source prefixes that an operator turns away. */
+export const MAX_BANNED_SOURCES = 1024
 
 /** Keys under which programs sent messages: how many are remembered, and how long at least. */
 export const MAX_SEND_KEYS = 100_000

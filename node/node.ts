@@ -4,7 +4,7 @@
  * the API are those of the services beside it.
  */
 import type { NodeService } from './api/service.ts'
-import { describe } from './errors.ts'
+import { describe, UsageError } from './errors.ts'
 import { entropyOf } from './identity/phrase.ts'
 import { idToText } from './identity/root.ts'
 import { topicOf } from './mailbox/buckets.ts'
@@ -186,7 +186,9 @@ export class KithNode implements NodeService {
     return { id: self.idText, rotations: self.head.events }
   }
   readonly relayProofs: NodeService['relayProofs'] = () => this.#status.relayProofs()
-  readonly relayCounters: NodeService['relayCounters'] = () => this.#status.relayCounters()
+  readonly relayCounters = noRelay
+  readonly relaySettings = noRelay
+  readonly changeRelay = noRelay
 
   readonly createInvite: NodeService['createInvite'] = (options) => this.#invites.createInvite(options)
   readonly invites: NodeService['invites'] = () => this.#invites.invites()
@@ -230,4 +232,8 @@ export class KithNode implements NodeService {
   readonly forgetConsumer: NodeService['forgetConsumer'] = (name) => this.#parts.consumers.forget(name)
   readonly lastCursor: NodeService['lastCursor'] = () => this.#parts.journal.lastCursor
   readonly onEvent: NodeService['onEvent'] = (listener) => this.#parts.journal.onEvent(listener)
+}
+
+async function noRelay(): Promise<never> {
+  throw new UsageError('WRONG_ROLE', 'this node is no relay')
 }

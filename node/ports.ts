@@ -170,6 +170,11 @@ export interface Network {
   /** Peers connected now. */
   peerCount(): number
   /**
+   * Ends the connections of these source prefixes (`LinkSource`) and takes no new ones, instead of those named before. A
+   * network that has no connections has none.
+   */
+  turnAway?(prefixes: readonly string[]): void
+  /**
    * Opens a mailbox stream to the server of a multiaddr that ends in `/p2p/…`.
    * @throws NetworkError `UNREACHABLE` or `TIMED_OUT`; UsageError `BAD_ADDRESS`
    */

@@ -10,16 +10,21 @@ import type {
   NodeService,
   NodeStatus,
   Problem,
+  RelayChange,
   RelayCounters,
+  RelayLimits,
+  RelaySettings,
   TokenView,
 } from './api/service.ts'
 import { createCustody, type Custody, type CustodyInit } from './custody/custody.ts'
+import type { OperatorSettings } from './custody/operator.ts'
 import { GossipGate } from './delivery/gossip-gate.ts'
 import { EventConsumers } from './delivery/event-consumers.ts'
 import { Journal } from './delivery/journal.ts'
 import { describe, UsageError } from './errors.ts'
 import { admitRecordAt, compareRecordsAt } from './identity/record-keys.ts'
 import { allTopics } from './mailbox/buckets.ts'
+import { parseSource } from './network/source-prefix.ts'
 import { BUCKET_BITS } from './node.ts'
 import { TokenBook } from './person/token-book.ts'
 import type { Inbound, Ports, Timer } from './ports.ts'
@@ -95,6 +100,7 @@ export class KithRelay implements NodeService {
       compareRecords,
     }
     await network.start(inbound)
+    network.turnAway?.(this.#custody.settings().banned)
     network.subscribe(allTopics(this.#bucketBits))
     this.#republish = clock.after(FIRST_REPUBLISH_MS, () => this.#republishRecords())
   }
@@ -125,6 +131,19 @@ export class KithRelay implements NodeService {
 
   async relayCounters(): Promise<RelayCounters> {
     return this.#custody.counters()
+  }
+
+  async relaySettings(): Promise<RelaySettings> {
+    const { drain, ...settings } = this.#custody.settings()
+    return { ...settings, ...(drain !== undefined && { drainAt: drain * 1000 }) }
+  }
+
+  async changeRelay(change: RelayChange): Promise<RelaySettings> {
+    const source = change.ban ?? change.unban
+    const prefix = source === undefined ? undefined : readSource(source)
+    await this.#custody.change((settings) => changed(settings, change, prefix))
+    this.#ports.network.turnAway?.(this.#custody.settings().banned)
+    return await this.relaySettings()
   }
 
   async eventsSince(since: number, limit: number): Promise<NodeEvent[]> {
@@ -224,4 +243,34 @@ function recordRules({ clock }: Ports): Pick<Inbound, 'validateRecord' | 'compar
     },
     compareRecords: compareRecordsAt,
   }
+}
+
+function readSource(text: string): string {
+  const prefix = parseSource(text)
+  if (prefix === undefined) {
+    throw new UsageError('BAD_SOURCE', 'expected an IP address, or a prefix of /24 (IPv4) or /48 (IPv6)', {
+      hint: 'for example 192.0.2.7, 192.0.2.0/24 or 2001:db8:1::/48',
+    })
+  }
+  return prefix
+}
+
+/** The settings after a change; what it does not name stays. @param prefix of the source that it names */
+function changed(
+  settings: Readonly<OperatorSettings>,
+  { drainAt, ban, unban, limits = {} }: RelayChange,
+  prefix: string | undefined,
+): OperatorSettings {
+  const others = settings.banned.filter((one) => one !== prefix)
+  if (unban !== undefined && others.length === settings.banned.length) {
+    throw new UsageError('NOT_BANNED', `${prefix} is not banned`, { hint: '`kith relay bans` lists who is' })
+  }
+  const next: OperatorSettings = { ...settings, banned: ban === undefined ? others : [...others, prefix!] }
+  if (drainAt === null) delete next.drain
+  else if (drainAt !== undefined) next.drain = Math.floor(drainAt / 1000)
+  for (const [key, value] of Object.entries(limits) as [keyof RelayLimits, number | null | undefined][]) {
+    if (value === null) delete next[key]
+    else if (value !== undefined) next[key] = value
+  }
+  return next
 }

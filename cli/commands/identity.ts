@@ -6,6 +6,7 @@ import { resolveConfig } from '../../node/config.ts'
 import { UsageError } from '../../node/errors.ts'
 import { type Context, homeOf, usage } from '../context.ts'
 import { block, table } from '../layout.ts'
+import { localTime } from '../local-time.ts'
 import { join, withNode } from '../node-session.ts'
 import { readNewPassphrase } from '../passphrase.ts'
 import { readWords } from '../recovery-words.ts'
@@ -178,8 +179,11 @@ function statusLines({ out }: Context, status: MethodResult<'node.status'>): str
   return [
     ...table(rows),
     ...block('listening  ', status.addresses.length === 0 ? ['nowhere'] : status.addresses, undefined),
-    ...status.relays.flatMap(({ address, connected, problem, standIn }) => [
+    ...status.relays.flatMap(({ address, connected, problem, standIn, leavesAt }) => [
       `relay  ${sanitiseLine(address)}${standIn === true ? '  (stands in: a friend reads there)' : ''}`,
+      ...(leavesAt === undefined
+        ? []
+        : [`       ${out.style('yellow', `takes mail until ${localTime(leavesAt)} only`)}`]),
       connected
         ? `       ${out.style('green', 'connected')}`
         : `       ${out.style('red', 'not connected')}${problem === undefined ? '' : `: ${sanitiseLine(problem)}`}`,

@@ -15,6 +15,7 @@ import { readPassphrase } from '../passphrase.ts'
 import { pageFolder } from '../page-folder.ts'
 import { sanitiseLine } from '../sanitise.ts'
 import { collect, type Runner } from './command.ts'
+import { addRelayOperatorCommands } from './relay.ts'
 
 interface RunOptions {
   listen?: string[]
@@ -52,6 +53,7 @@ export function addRunCommands(program: Command, runner: Runner): void {
   addNetworkOptions(relay)
     .option('--http <address>', 'answer the API over HTTP too, at 127.0.0.1:PORT or [::1]:PORT')
     .action(runner.action((context: Context, options: RunOptions) => run(context, 'relay', options)))
+  addRelayOperatorCommands(relay, runner)
 }
 
 const PROFILES = ['privacy', 'normal', 'light']

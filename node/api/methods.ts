@@ -30,13 +30,18 @@ import {
   inviteShape,
   laggedShape,
   pageShape,
+  relayCountersShape,
+  relayLimitsShape,
   relayProofShape,
   renderConsumer,
   renderConversation,
+  relaySettingsShape,
   renderEvent,
   renderInvite,
   renderProof,
+  renderRelaySettings,
   renderRequest,
+  renderStatus,
   renderStep,
   renderToken,
   requestShape,
@@ -82,6 +87,7 @@ function method<P extends z.ZodType, R extends z.ZodType>(definition: Method<P, 
 
 const text = z.string().refine((value) => value.isWellFormed(), 'expected well-formed Unicode')
 const who = text.min(1).max(200).describe('petname, ID, or an unambiguous prefix of one')
+const source = text.min(1).max(64).describe('an IP address, or a prefix of /24 (IPv4) or /48 (IPv6)')
 const nothing = z.strictObject({})
 const onlyWho = z.strictObject({ who })
 
@@ -129,7 +135,7 @@ export const METHODS = {
     example: {},
     params: nothing,
     result: statusShape,
-    run: ({ service }) => service.status(),
+    run: async ({ service }) => renderStatus(await service.status()),
   }),
   'node.trust': method({
     summary: 'Says that this home is the only one and the newest: sending that was stopped for its sake goes on.',
@@ -167,8 +173,54 @@ export const METHODS = {
     scope: 'metrics',
     example: {},
     params: nothing,
-    result: z.object({ claims: z.number(), copies: z.number(), bytes: z.number(), records: z.number() }),
+    result: relayCountersShape,
     run: ({ service }) => service.relayCounters(),
+  }),
+  'relay.settings': method({
+    summary: 'What the operator laid down, and the limits that hold by it.',
+    needs: 'relay',
+    scope: 'read',
+    example: {},
+    params: nothing,
+    result: relaySettingsShape,
+    run: async ({ service }) => renderRelaySettings(await service.relaySettings()),
+  }),
+  'relay.drain': method({
+    summary: 'Announces when the relay stops to take mail, from now on it opens no mailbox; null takes that back.',
+    needs: 'relay',
+    scope: 'admin',
+    example: { at: '2027-01-31T00:00:00Z' },
+    params: z.strictObject({ at: z.iso.datetime().nullable() }),
+    result: relaySettingsShape,
+    run: async ({ service }, { at }) =>
+      renderRelaySettings(await service.changeRelay({ drainAt: at === null ? null : Date.parse(at) })),
+  }),
+  'relay.ban': method({
+    summary: 'Turns an address away with its neighbours: /24 of IPv4, /48 of IPv6.',
+    needs: 'relay',
+    scope: 'admin',
+    example: { source: '192.0.2.7' },
+    params: z.strictObject({ source }),
+    result: relaySettingsShape,
+    run: async ({ service }, params) => renderRelaySettings(await service.changeRelay({ ban: params.source })),
+  }),
+  'relay.unban': method({
+    summary: 'Lets a prefix in again.',
+    needs: 'relay',
+    scope: 'admin',
+    example: { source: '192.0.2.0/24' },
+    params: z.strictObject({ source }),
+    result: relaySettingsShape,
+    run: async ({ service }, params) => renderRelaySettings(await service.changeRelay({ unban: params.source })),
+  }),
+  'relay.limits': method({
+    summary: 'Other limits than the configuration has, from now on and over restarts; null takes one back.',
+    needs: 'relay',
+    scope: 'admin',
+    example: { maxClaims: 50_000, maxDays: null },
+    params: relayLimitsShape,
+    result: relaySettingsShape,
+    run: async ({ service }, limits) => renderRelaySettings(await service.changeRelay({ limits })),
   }),
   'invite.create': method({
     summary: 'A link that lets others knock.',

@@ -28,6 +28,8 @@ export interface RelayStatus {
   problem?: string
   /** It is a friend's relay that stands in for a configured one. */
   standIn?: boolean
+  /** When it stops to take mail, as it announced. */
+  leavesAt?: number
 }
 
 export interface NodeStatus {
@@ -64,6 +66,35 @@ export interface RelayCounters {
   copies: number
   bytes: number
   records: number
+  /** Mailboxes that somebody uses: neither given up nor never used. */
+  used: number
+  /** Mailboxes in which mail lies. */
+  holding: number
+}
+
+/** Limits of a relay that can be changed while it runs. */
+export interface RelayLimits {
+  maxClaims: number
+  maxBytes: number
+  maxDays: number
+  claimBits: number
+}
+
+/** What the operator laid down, and the limits that hold by it. */
+export interface RelaySettings extends RelayLimits {
+  /** When the relay stops to take mail; absent when it is to stay. */
+  drainAt?: number
+  /** Prefixes of addresses that are turned away. */
+  banned: readonly string[]
+}
+
+/** A change of them; null takes back what was laid down. */
+export interface RelayChange {
+  drainAt?: number | null
+  /** Addresses or prefixes: /24 of IPv4, /48 of IPv6. */
+  ban?: string
+  unban?: string
+  limits?: { [K in keyof RelayLimits]?: number | null }
 }
 
 export interface InviteView {
@@ -253,6 +284,10 @@ export interface NodeService extends TokenService {
   relayProofs(): Promise<RelayProof[]>
   /** Relays only. */
   relayCounters(): Promise<RelayCounters>
+  /** Relays only. */
+  relaySettings(): Promise<RelaySettings>
+  /** Relays only. Holds at once and over restarts. @throws UsageError `BAD_SOURCE`, `BAD_TIME`, `TOO_MANY` */
+  changeRelay(change: RelayChange): Promise<RelaySettings>
 
   createInvite(options: { lifetimeSeconds: number; uses: number }): Promise<InviteView>
   invites(): Promise<InviteView[]>

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { MAX_HISTORY_PAGE_BYTES, MAX_PREVIEW_CHARACTERS } from '../limits.ts'
 import { SCOPES } from './caller.ts'
+import { configSchema } from '../config.ts'
 import {
   CONTACT_STATES,
   DELIVERY_STATES,
@@ -13,7 +14,9 @@ import {
   type HistoryEntry,
   type InviteView,
   type NodeEvent,
+  type NodeStatus,
   type RelayProof,
+  type RelaySettings,
   type RequestView,
   type TokenView,
   TRUST_STATES,
@@ -34,6 +37,7 @@ const relayStatus = z.object({
   connected: z.boolean(),
   problem: z.string().optional(),
   standIn: z.boolean().optional(),
+  leavesAt: time.optional().describe('when it stops to take mail, as it announced'),
 })
 export const statusShape = z.object({
   role: z.enum(['node', 'relay']),
@@ -162,6 +166,38 @@ export function renderToken({ createdAt, ...token }: TokenView): z.input<typeof 
   return { ...token, createdAt: iso(createdAt) }
 }
 
+export const relayCountersShape = z.object({
+  claims: z.number().describe('mailboxes'),
+  copies: z.number(),
+  bytes: z.number().describe('as reckoned on the disk'),
+  records: z.number(),
+  used: z.number().describe('mailboxes that somebody uses: neither given up nor never used'),
+  holding: z.number().describe('mailboxes in which mail lies'),
+})
+const relayLimits = {
+  maxClaims: configSchema.shape.relayMaxClaims,
+  maxBytes: configSchema.shape.relayMaxBytes,
+  maxDays: configSchema.shape.relayMaxDays,
+  claimBits: configSchema.shape.relayClaimBits,
+}
+export const relayLimitsShape = z
+  .strictObject({
+    maxClaims: relayLimits.maxClaims.nullable(),
+    maxBytes: relayLimits.maxBytes.nullable(),
+    maxDays: relayLimits.maxDays.nullable(),
+    claimBits: relayLimits.claimBits.nullable(),
+  })
+  .partial()
+export const relaySettingsShape = z.object({
+  ...relayLimits,
+  drainAt: time.optional().describe('from then on it takes no mail; from the announcement on it opens no mailbox'),
+  banned: z.array(z.string()).describe('prefixes of addresses'),
+})
+
+export function renderRelaySettings({ drainAt, banned, ...limits }: RelaySettings): z.input<typeof relaySettingsShape> {
+  return { ...limits, banned: [...banned], ...(drainAt !== undefined && { drainAt: iso(drainAt) }) }
+}
+
 /** A row of the event log with its times in words. */
 export function renderEvent(row: NodeEvent): EventView {
   const detail: EventView['detail'] = {}
@@ -173,6 +209,17 @@ export function renderEvent(row: NodeEvent): EventView {
 
 export function renderConsumer({ at, ...consumer }: ConsumerView): z.input<typeof consumerShape> {
   return { ...consumer, at: iso(at) }
+}
+
+/** A node's status with its times in words. */
+export function renderStatus({ relays, ...status }: NodeStatus): z.input<typeof statusShape> {
+  return {
+    ...status,
+    relays: relays.map(({ leavesAt, ...relay }) => ({
+      ...relay,
+      ...(leavesAt !== undefined && { leavesAt: iso(leavesAt) }),
+    })),
+  }
 }
 
 export function renderInvite({

@@ -5,6 +5,7 @@
 import type { Clock, LinkServer, LinkSource, Logger, Random, Store, Timer } from '../ports.ts'
 import { Ledger } from './ledger.ts'
 import { Mailboxes } from './mailboxes.ts'
+import { Operator, type OperatorLimits, type OperatorSettings } from './operator.ts'
 import { type Rate, RateLimit } from './rates.ts'
 import { RequestSlots } from './request-slots.ts'
 import { type RecordRules, ServedRecords } from './served-records.ts'
@@ -72,16 +73,33 @@ export interface CustodyCounters {
   /** As reckoned on the disk. */
   bytes: number
   records: number
+  /** Mailboxes that somebody uses: neither given up nor never used. */
+  used: number
+  /** Mailboxes in which mail lies. */
+  holding: number
+}
+
+/** What the operator laid down, and the limits that hold by it. */
+export interface CustodySettings extends Required<OperatorLimits> {
+  /** Seconds since 1970 from which on nothing new is taken. */
+  drain: number | undefined
+  banned: readonly string[]
 }
 
 export interface Custody {
   /** 16 bytes. */
   readonly storeId: Uint8Array
-  /** A stream of somebody else. */
-  accept(source: LinkSource): LinkServer
+  /** A stream of somebody else; undefined for a source that is banned. */
+  accept(source: LinkSource): LinkServer | undefined
   /** A stream of this node itself: no rates, no postage, and it may always claim. */
   acceptLocal(): LinkServer
   counters(): CustodyCounters
+  settings(): CustodySettings
+  /**
+   * Changes what the operator lays down, for good; it holds at once, also for streams that are open.
+   * @throws UsageError `TOO_MANY`; StoreError, and then nothing changed
+   */
+  change(change: (settings: Readonly<OperatorSettings>) => OperatorSettings): Promise<void>
   /** Records of those who use this server, for the DHT, until they expire. */
   recordsToRepublish(): AsyncIterable<{ key: Uint8Array; value: Uint8Array }>
   /** Takes away now what has expired; runs by itself every hour. */
@@ -96,18 +114,27 @@ export async function createCustody(init: CustodyInit): Promise<Custody> {
   const limits = { ...CUSTODY_LIMITS, ...init.limits }
   const { policy = {}, isRestored = false } = init
   const keys = await ServerKeys.open({ store, random, peerId, seed: signingSeed, policy, isRestored })
-  const ledger = new Ledger(store, clock, limits.maxClaims, limits.maxBytes)
+  const configured = { ...keys.policy, maxClaims: limits.maxClaims, maxBytes: limits.maxBytes }
+  const operator = await Operator.open(store)
+  const ledger = new Ledger(store, clock, limits)
   const records = new ServedRecords(store, init, limits.maxRecords)
   await ledger.load()
   await records.load()
 
-  const mailboxes = new Mailboxes(ledger, keys.policy.maxDays)
+  const mailboxes = new Mailboxes(ledger, () => keys.policy.maxDays)
   const watchers = new Watchers(limits.maxSubscriptions)
   mailboxes.onArrival = (address) => watchers.arrived(address)
   const slots = new RequestSlots(ledger, mailboxes, random, limits.maxKnownBoxes)
   const dearRate = new RateLimit(clock, limits.dear, limits.allDear)
   const frameRate = new RateLimit(clock, limits.frames, limits.allFrames)
   const verbs = new Verbs({ keys, ledger, mailboxes, slots, records, dearRate, openToAll })
+
+  const apply = (): void => {
+    const { drain, maxDays, claimBits, maxClaims, maxBytes } = { ...configured, ...operator.settings }
+    ledger.setCaps({ maxClaims, maxBytes })
+    keys.setPolicy({ drain, maxDays, claimBits })
+  }
+  apply()
 
   const streams = new Set<ServerStream>()
   const open = (asker: Asker): LinkServer => {
@@ -135,9 +162,18 @@ export async function createCustody(init: CustodyInit): Promise<Custody> {
 
   return {
     storeId: keys.storeId,
-    accept: ({ prefix }) => open({ source: prefix, local: false }),
+    accept: ({ prefix }) => (operator.isBanned(prefix) ? undefined : open({ source: prefix, local: false })),
     acceptLocal: () => open({ source: '', local: true }),
     counters: () => ({ ...ledger.totals(), records: records.count }),
+    settings() {
+      const { drain, maxDays, claimBits } = keys.policy
+      return { ...ledger.caps, drain, maxDays, claimBits, banned: operator.settings.banned }
+    },
+    async change(change) {
+      await operator.change(change)
+      apply()
+      for (const stream of streams) if (operator.isBanned(stream.source)) stream.close()
+    },
     recordsToRepublish: () => records.all(ledger.now()),
     sweep: sweepAll,
     stop() {

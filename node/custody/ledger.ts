@@ -25,15 +25,26 @@ export interface LedgerTotals {
   copies: number
   /** As reckoned on the disk. */
   bytes: number
+  /** Mailboxes that somebody uses: neither given up nor never used. */
+  used: number
+  /** Mailboxes in which mail lies. */
+  holding: number
+}
+
+/** How much the server takes. */
+export interface LedgerCaps {
+  /** Mailboxes. */
+  maxClaims: number
+  /** As reckoned on the disk. */
+  maxBytes: number
 }
 
 export class Ledger {
   readonly store: Store
   readonly #clock: Clock
-  readonly #maxClaims: number
-  readonly #maxBytes: number
+  #caps: LedgerCaps = { maxClaims: 0, maxBytes: 0 }
   readonly #queue = new KeyedQueue()
-  readonly #totals: LedgerTotals = { claims: 0, copies: 0, bytes: 0 }
+  readonly #totals: LedgerTotals = { claims: 0, copies: 0, bytes: 0, used: 0, holding: 0 }
   /**
    * Mailboxes that never held or acknowledged anything: when there are too many claims, these give way. Addresses by
    * their hex. First those whose writer can claim them again, oldest first; then invites and boxes, whose writer cannot.
@@ -41,11 +52,19 @@ export class Ledger {
   readonly #idle = new Map<string, Uint8Array>()
   readonly #idleDoors = new FairShares<Uint8Array>()
 
-  constructor(store: Store, clock: Clock, maxClaims: number, maxBytes: number) {
+  constructor(store: Store, clock: Clock, caps: LedgerCaps) {
     this.store = store
     this.#clock = clock
-    this.#maxClaims = maxClaims
-    this.#maxBytes = maxBytes
+    this.setCaps(caps)
+  }
+
+  get caps(): Readonly<LedgerCaps> {
+    return this.#caps
+  }
+
+  /** Takes more or less from now on; what is held stays. */
+  setCaps({ maxClaims, maxBytes }: LedgerCaps): void {
+    this.#caps = { maxClaims, maxBytes }
   }
 
   /** Adds up what lies in the store; once, before anything else. */
@@ -105,7 +124,7 @@ export class Ledger {
   }
 
   hasRoomForClaim(): boolean {
-    return this.#totals.claims < this.#maxClaims && this.#totals.bytes + ROW_COST_BYTES <= this.#maxBytes
+    return this.#totals.claims < this.#caps.maxClaims && this.#totals.bytes + ROW_COST_BYTES <= this.#caps.maxBytes
   }
 
   /**
@@ -127,7 +146,7 @@ export class Ledger {
     if (oldest) return oldest
     const [door] = this.#idleDoors.largestFor(source)
     if (door || isDoor(kind)) return door
-    return this.#idleDoors.size > this.#maxClaims * DOORS_PART ? this.#idleDoors.largest()[0] : undefined
+    return this.#idleDoors.size > this.#caps.maxClaims * DOORS_PART ? this.#idleDoors.largest()[0] : undefined
   }
 
   /**
@@ -138,11 +157,11 @@ export class Ledger {
     const cap = quota(claim)
     if (claim.copies + 1 > cap.copies || claim.bytes + size > cap.bytes) return false
     const used = this.#totals.bytes + size + ROW_COST_BYTES
-    const open = this.#maxBytes * (1 - RESERVED_PART)
-    if (used > this.#maxBytes) return false
+    const open = this.#caps.maxBytes * (1 - RESERVED_PART)
+    if (used > this.#caps.maxBytes) return false
     if (used <= open) return true
     if (claim.weeks === 0) return false
-    const left = (this.#maxBytes - used) / (this.#maxBytes - open)
+    const left = (this.#caps.maxBytes - used) / (this.#caps.maxBytes - open)
     return claim.bytes + size <= Math.max(MAX_COPY_BYTES, cap.bytes * left)
   }
 
@@ -150,6 +169,8 @@ export class Ledger {
     this.#totals.claims += Number(after !== undefined) - Number(before !== undefined)
     this.#totals.copies += (after?.copies ?? 0) - (before?.copies ?? 0)
     this.#totals.bytes += cost(after) - cost(before)
+    this.#totals.used += Number(isUsed(after)) - Number(isUsed(before))
+    this.#totals.holding += Number((after?.copies ?? 0) > 0) - Number((before?.copies ?? 0) > 0)
     const name = toHex((after ?? before)!.address)
     if (after && isUnused(after)) {
       if (isDoor(after.kind)) this.#idleDoors.set(name, after.address, source)
@@ -168,6 +189,11 @@ function cost(claim: Claim | undefined): number {
 /** Whether a mailbox never held or acknowledged anything. */
 function isUnused(claim: Claim): boolean {
   return claim.copies + claim.tombstones + claim.weeks === 0 && claim.release === undefined
+}
+
+/** Whether somebody would miss the mailbox. */
+function isUsed(claim: Claim | undefined): boolean {
+  return claim !== undefined && claim.release === undefined && !isUnused(claim)
 }
 
 /** Whether strangers knock there: such a mailbox is of use before anything lies in it, and only its reader can claim it. */

@@ -59,12 +59,12 @@ export interface ReadOutcome {
 
 export class Mailboxes {
   readonly #ledger: Ledger
-  readonly #maxDays: number
+  readonly #maxDays: () => number
   /** Told of each address where a copy arrived, after it is on the disk. */
   onArrival: (address: Uint8Array) => void = () => undefined
 
   /** @param maxDays longest that a copy is kept */
-  constructor(ledger: Ledger, maxDays: number) {
+  constructor(ledger: Ledger, maxDays: () => number) {
     this.#ledger = ledger
     this.#maxDays = maxDays
   }
@@ -131,7 +131,7 @@ export class Mailboxes {
   expiry(claim: Claim, asked: number): number | undefined {
     const now = this.#ledger.now()
     if (asked <= now) return undefined
-    const days = claim.kind === KIND.pack ? KINDS.pack.lifeDays : this.#maxDays
+    const days = claim.kind === KIND.pack ? KINDS.pack.lifeDays : this.#maxDays()
     return hourAfter(Math.min(asked, now + days * DAY_SECONDS))
   }
 

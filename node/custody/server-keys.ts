@@ -101,6 +101,12 @@ export class ServerKeys {
     return false
   }
 
+  /** Promises something else from now on. */
+  setPolicy(changes: Pick<PolicyOptions, 'maxDays' | 'claimBits' | 'drain'>): void {
+    Object.assign(this.policy, changes)
+    this.#policies.clear()
+  }
+
   /** The policy as it stands in HELLO. @param claimBits what this asker pays */
   signedPolicy(now: number, claimBits: number): SignedPolicy {
     const issued = slotOf(now) * limits.CHALLENGE_RENEW_SECONDS

@@ -56,6 +56,11 @@ export class ServerStream implements LinkServer {
     this.#init = init
   }
 
+  /** Source prefix of who asks. */
+  get source(): string {
+    return this.#init.asker.source
+  }
+
   async handle(frame: Uint8Array): Promise<Uint8Array> {
     if (this.#closed || this.#outstanding >= limits.MAX_PIPELINED_REQUESTS)
       return encode(wire.answer, no(STATUS.busy, 1))

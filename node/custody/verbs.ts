@@ -71,7 +71,7 @@ export class Verbs {
     if (!rules) return no(STATUS.unsupported)
     if (!openToAll && !asker.local) return no(STATUS.refused)
     const address = mailboxAddress(rules.kind, writer, reader)
-    const stop = this.#new(asker) ?? this.#paid(command.challenge, address, nonce, asker)
+    const stop = this.#new(asker) ?? this.#leaving() ?? this.#paid(command.challenge, address, nonce, asker)
     if (stop) return stop
     if (!this.#signedBy(VERB.claim, command)(reader)) return no(STATUS.refused)
     const result = await mailboxes.claim({ kind: rules.kind, writer, reader, until }, asker.source)
@@ -199,6 +199,11 @@ export class Verbs {
     const { keys, ledger } = this.#init
     const { drain } = keys.policy
     return drain !== undefined && ledger.now() >= drain ? no(STATUS.full, DRAIN_RETRY_SECONDS) : undefined
+  }
+
+  /** Who announced its end opens no mailbox any more, though mail comes until then. */
+  #leaving(): wire.Answer | undefined {
+    return this.#init.keys.policy.drain === undefined ? undefined : no(STATUS.full, DRAIN_RETRY_SECONDS)
   }
 
   /** Undefined when something new may be written for this asker now. */

@@ -81,7 +81,7 @@ export class Delivery {
     const receiptsToFriends = new ReceiptsToFriends(pieces)
     const presence = new Presence(pieces)
     const inbox = this.#makeInbox(init, progress)
-    const standingChanged = (server: Uint8Array): void => this.#standingChanged(server)
+    const standingChanged = (server: Uint8Array): void => this.standingChanged(server)
     const { serverOf } = init.direct
     this.#init = init
     this.#channels = channels
@@ -118,7 +118,7 @@ export class Delivery {
       addressOf: (channel, server) => this.#receipts.addressOf(channel, server),
       change: async (channel, changes, more) => await progress.change(channel, changes, more),
       unplaced: (channel) => init.courier.hurry(channel.key),
-      caught: (server) => this.#standingChanged(server),
+      caught: (server) => this.standingChanged(server),
     })
   }
 
@@ -278,8 +278,8 @@ export class Delivery {
     else this.#init.courier.relieve(channel.key)
   }
 
-  /** Servers were caught, lost or found: everything is put at those that are the best now. */
-  #standingChanged(server: Uint8Array): void {
+  /** Servers were caught, lost or found, or leave: everything is put at those that are the best now. */
+  standingChanged(server: Uint8Array): void {
     for (const channel of this.#channels.all()) {
       if (this.#receipts.addressOf(channel, server) === undefined) continue
       this.#mailboxes.consign(channel)

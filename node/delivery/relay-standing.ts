@@ -1,6 +1,6 @@
 /**
  * What this node holds of mailbox servers over time (PROTOCOL 6, audit): which of them were proven to drop mail, with the
- * proofs, and which were not reached for a week. Whoever chooses servers asks here; a server without an entry is as good
+ * proofs, which were not reached for a week, and which announced their end. Whoever chooses servers asks here; a server without an entry is as good
  * as any.
  */
 import { toHex, utf8 } from '../crypto/bytes.ts'
@@ -24,6 +24,8 @@ const row = struct({
   proof: [4, optional(bytesBetween(1, MAX_PROOF_BYTES))],
   /** Seconds when the proof was made. */
   proven: [5, optional(seconds)],
+  /** Seconds from which on it takes no mail, as it said last. */
+  leaving: [6, optional(seconds)],
 })
 
 interface Standing {
@@ -32,6 +34,7 @@ interface Standing {
   at: number
   proof?: Uint8Array
   proven?: number
+  leaving?: number
 }
 
 /** A server that was proven to drop mail. */
@@ -79,6 +82,11 @@ export class RelayStanding {
     return known !== undefined && known.missed >= WEEK_HOURS && this.#init.clock.now() - known.at < WEEK_MS
   }
 
+  /** Seconds from which on it takes no mail, if it has said so. */
+  leaves(server: Uint8Array): number | undefined {
+    return this.#known.get(toHex(server))?.leaving
+  }
+
   caught(): CaughtServer[] {
     return [...this.#known.values()].flatMap(({ server, proof, proven = 0 }) =>
       proof ? [{ server, proof, proven }] : [],
@@ -88,12 +96,12 @@ export class RelayStanding {
   /** Whether a server may be chosen while there are others. */
   isGood(address: string): boolean {
     const server = this.#init.serverId(address)
-    return !this.isCaught(server) && !this.isLost(server)
+    return !this.isCaught(server) && !this.isLost(server) && this.leaves(server) === undefined
   }
 
   /**
-   * Up to `count` of the addresses: the good ones in their order, then those that are away; one that was caught only where
-   * there is no other.
+   * Up to `count` of the addresses: the good ones in their order, then those that are away or leave; one that was caught
+   * only where there is no other.
    */
   choose(addresses: readonly string[], count: number): string[] {
     const honest = addresses.filter((address) => !this.isCaught(this.#init.serverId(address)))
@@ -128,9 +136,27 @@ export class RelayStanding {
     }
     const before = this.isLost(server)
     const missed = reached ? 0 : Math.min((known?.missed ?? 0) + 1, 0xffff)
-    const changed = { ...known, server, missed, at: now }
-    const isClean = missed === 0 && !changed.proof
-    const extra = this.#overflow(Number(known === undefined))
+    await this.#keep({ ...known, server, missed, at: now })
+    return this.isLost(server) !== before
+  }
+
+  /**
+   * Tells what it says of its end in HELLO.
+   * @param leaving seconds, undefined while it stays
+   * @returns whether that is news
+   */
+  async noteEnd(server: Uint8Array, leaving: number | undefined): Promise<boolean> {
+    const known = this.#known.get(toHex(server)) ?? { server, missed: 0, at: 0 }
+    if (known.leaving === leaving) return false
+    await this.#keep({ ...known, leaving })
+    return true
+  }
+
+  /** One that there is nothing to say of is not kept. */
+  async #keep(changed: Standing): Promise<void> {
+    const { server } = changed
+    const isClean = changed.missed === 0 && !changed.proof && changed.leaving === undefined
+    const extra = this.#overflow(Number(!this.#known.has(toHex(server))))
     if (isClean) this.#known.delete(toHex(server))
     else this.#known.set(toHex(server), changed)
     for (const one of extra) this.#known.delete(toHex(one.server))
@@ -138,7 +164,6 @@ export class RelayStanding {
       ...extra.map((one) => ({ key: this.#key(one.server), value: undefined })),
       { key: this.#key(server), value: isClean ? undefined : encode(row, changed) },
     ])
-    return this.isLost(server) !== before
   }
 
   /** Who is forgotten so that `more` can be remembered: first those without a proof, the least recent first. */

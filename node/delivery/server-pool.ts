@@ -6,6 +6,7 @@ import { toHex } from '../crypto/bytes.ts'
 import { describe, NetworkError } from '../errors.ts'
 import type { Clock, Logger, Network, Random, Timer } from '../ports.ts'
 import { Backoff } from './backoff.ts'
+import type { ServerHello } from './mailbox-calls.ts'
 import { createMailboxClient, type MailboxClient } from './mailbox-client.ts'
 
 /** A lower bound would hammer a server that is down, a higher one would leave mail lying after it came back. */
@@ -32,8 +33,8 @@ export interface ServerPoolInit {
   clock: Clock
   random: Random
   logger: Logger
-  /** A server's protocol time, in seconds, when it said HELLO; whether it is believed is not decided here. */
-  onTime: (address: string, seconds: number) => void
+  /** What a server said in HELLO, of the time too; whether it is believed is not decided here. */
+  onHello: (address: string, peerId: Uint8Array, hello: ServerHello) => void
   /** A link to a server is up. */
   onServer: (server: ConnectedServer) => void
 }
@@ -174,7 +175,7 @@ export class ServerPool {
         client.close()
         return
       }
-      this.#init.onTime(entry.address, hello.time)
+      this.#init.onHello(entry.address, link.peerId, hello)
       const connected = { address: entry.address, peerId: link.peerId, storeId: hello.storeId, client }
       entry.connected = connected
       entry.problem = undefined
@@ -202,9 +203,9 @@ export class ServerPool {
   #greetLater(entry: Entry, connected: ConnectedServer): void {
     entry.greeting = this.#init.clock.after(GREET_MS, () => {
       connected.client.hello().then(
-        ({ time }) => {
+        (hello) => {
           if (entry.connected !== connected) return
-          this.#init.onTime(entry.address, time)
+          this.#init.onHello(entry.address, connected.peerId, hello)
           this.#greetLater(entry, connected)
         },
         () => connected.client.close(),

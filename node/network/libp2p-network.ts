@@ -30,6 +30,7 @@ import {
   type StackServices,
   stackOptions,
 } from './stack-options.ts'
+import { sourcePrefix } from './source-prefix.ts'
 import { StoreDatastore } from './store-datastore.ts'
 
 const SWEEP_PERIOD_MS = 6 * 60 * 60 * 1000
@@ -97,6 +98,7 @@ class Libp2pAssembly implements Libp2pNetwork {
   readonly #peerIdText: string
   readonly #allTopics: readonly string[]
   #readTopics = new Set<string>()
+  #turnedAway = new Set<string>()
   #running: Running | undefined
   /** Starts and stops, one after another. */
   #lifecycle: Promise<unknown> = Promise.resolve()
@@ -182,6 +184,7 @@ class Libp2pAssembly implements Libp2pNetwork {
         logger: this.#init.componentLogger,
         validators: recordValidators(inbound),
         selectors: recordSelectors(inbound),
+        isTurnedAway: (remote) => this.#turnedAway.has(sourcePrefix(remote)),
       }),
     )
     for (const topic of this.#allTopics) this.#validateTopic(libp2p, inbound, topic)
@@ -226,6 +229,13 @@ class Libp2pAssembly implements Libp2pNetwork {
 
   peerCount(): number {
     return this.#running?.libp2p.getPeers().length ?? 0
+  }
+
+  turnAway(prefixes: readonly string[]): void {
+    this.#turnedAway = new Set(prefixes)
+    for (const connection of this.#running?.libp2p.getConnections() ?? []) {
+      if (this.#turnedAway.has(sourcePrefix(connection.remoteAddr))) connection.abort(new Error('turned away'))
+    }
   }
 
   dhtPeerCount(): number {

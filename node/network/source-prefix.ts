@@ -1,4 +1,5 @@
 /** What a source of connections is called in rate limits (PROTOCOL 6): /24 of IPv4, /48 of IPv6. Kept nowhere. */
+import { isIP } from 'node:net'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
 /**
@@ -14,6 +15,18 @@ export function sourcePrefix(remote: Multiaddr): string {
     if (name === 'ip6') return `${relayed}${prefix6(value)}`
   }
   return `${relayed}unknown`
+}
+
+/**
+ * The source prefix of an address or a prefix that a person wrote: `192.0.2.7`, `192.0.2.0/24`, `2001:db8:1::/48`.
+ * @returns undefined for what is neither, and for a prefix of another length
+ */
+export function parseSource(text: string): string | undefined {
+  const [address = '', length, ...rest] = text.split('/')
+  if (rest.length > 0) return undefined
+  const family = isIP(address)
+  if (family === 0 || (length !== undefined && length !== (family === 4 ? '24' : '48'))) return undefined
+  return family === 4 ? prefix4(address) : prefix6(address)
 }
 
 function prefix4(address: string): string {

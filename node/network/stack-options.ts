@@ -62,6 +62,8 @@ export interface StackInit {
   logger: ComponentLogger | undefined
   validators: Record<string, ValidateFn>
   selectors: Record<string, SelectFn>
+  /** Whether connections from there are refused. */
+  isTurnedAway: (remote: Multiaddr) => boolean
 }
 
 // A type, not an interface: libp2p wants an index signature of its service map.
@@ -121,6 +123,7 @@ export function stackOptions(init: StackInit): Libp2pOptions<StackServices> {
     // By default one address that cannot be listened on, or a dead relay among them, makes start throw.
     transportManager: { faultTolerance: FaultTolerance.NO_FATAL },
     connectionGater: {
+      denyInboundConnection: ({ remoteAddr }) => init.isTurnedAway(remoteAddr),
       // What strangers claim about where somebody lives must not make this node dial around in its own network.
       filterMultiaddrForPeer: async (_peer: PeerId, address: Multiaddr) => init.kind === 'lan' || !isPrivate(address),
     },

@@ -19,6 +19,7 @@ import { RelayStanding } from '../delivery/relay-standing.ts'
 import { ServerPool } from '../delivery/server-pool.ts'
 import { createDirectory, type Directory } from '../directory/directory.ts'
 import { createProtocolTime, type ProtocolTime } from '../directory/protocol-time.ts'
+import { describe } from '../errors.ts'
 import { Alarms } from '../friendship/alarms.ts'
 import { Friendship } from '../friendship/friendship.ts'
 import { loadToldRelays, OwnRelays, type ToldRelays } from '../friendship/own-relays.ts'
@@ -127,12 +128,23 @@ export class Parts {
     return new ServerPool({
       ...this.#ports,
       network: this.direct,
-      // others name servers to us as well, in invites and profiles: only those that the person chose have a vote
-      onTime: (address, seconds) => {
-        if (relays.includes(address)) this.#events.onTime(address, seconds)
+      onHello: (address, server, { time, policy }) => {
+        // others name servers to us as well, in invites and profiles: only those that the person chose have a vote
+        if (relays.includes(address)) this.#events.onTime(address, time)
+        this.#noteEnd(server, policy.drain)
       },
       onServer: ({ peerId, storeId }) => this.delivery.storeSeen(peerId, storeId),
     })
+  }
+
+  /** A server that announced its end is left for others in time. */
+  #noteEnd(server: Uint8Array, leaving: number | undefined): void {
+    this.standing.noteEnd(server, leaving).then(
+      (isNews) => {
+        if (isNews) this.delivery.standingChanged(server)
+      },
+      (error: unknown) => this.#ports.logger.warn('the end of a relay was not noted', { problem: describe(error) }),
+    )
   }
 
   #makeOwnRelays(told: ToldRelays | undefined): OwnRelays {
@@ -245,8 +257,7 @@ export class Parts {
   async #takesMail(address: string): Promise<boolean> {
     try {
       return await this.pool.withServer(address, GREETING_TIMEOUT_MS, async ({ client }) => {
-        const { policy, time } = await client.hello()
-        return policy.drain === undefined || policy.drain > time
+        return (await client.hello()).policy.drain === undefined
       })
     } catch {
       return false

@@ -62,7 +62,9 @@ export class RelayReview {
     const { standing, journal } = parts
     if (!standing.isCaught(server)) {
       const tx = new Transaction()
-      tx.event('relay', { peerId: peerIdText(server), state: standing.isLost(server) ? 'lost' : 'back' })
+      const endsAt = standing.leaves(server)
+      const state = endsAt !== undefined ? 'leaving' : standing.isLost(server) ? 'lost' : 'back'
+      tx.event('relay', { peerId: peerIdText(server), state, ...(endsAt !== undefined && { endsAt: endsAt * 1000 }) })
       journal
         .commit(tx)
         .catch((error: unknown) => ports.logger.warn('telling of a relay failed', { problem: describe(error) }))

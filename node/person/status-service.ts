@@ -1,7 +1,6 @@
 /** What the API says of the node as a whole: how it stands, its relays, and what is wrong until somebody does something. */
-import type { NodeService, NodeStatus, Problem, RelayCounters, RelayProof, RelayStatus } from '../api/service.ts'
+import type { NodeService, NodeStatus, Problem, RelayProof, RelayStatus } from '../api/service.ts'
 import { toHex } from '../crypto/bytes.ts'
-import { UsageError } from '../errors.ts'
 import { isFriend } from '../friendship/contact.ts'
 import { ACCEPT_HINT } from '../friendship/key-changes.ts'
 import type { Ports } from '../ports.ts'
@@ -26,7 +25,7 @@ const FORGED_SELF = {
   hint: 'whoever did it holds your root key, unless this home is an older copy: `kith identity rotate` takes it from them; tell your friends by another way',
 }
 
-export class StatusService implements Pick<NodeService, 'status' | 'trustHome' | 'relayProofs' | 'relayCounters'> {
+export class StatusService implements Pick<NodeService, 'status' | 'trustHome' | 'relayProofs'> {
   readonly #init: StatusServiceInit
   readonly #startedAt: number
 
@@ -72,19 +71,23 @@ export class StatusService implements Pick<NodeService, 'status' | 'trustHome' |
     }))
   }
 
-  async relayCounters(): Promise<RelayCounters> {
-    throw new UsageError('WRONG_ROLE', 'this node is no relay')
-  }
-
   #relays(): RelayStatus[] {
     const { ownRelays, pool, standing } = this.#init.parts
     const { configured, current } = ownRelays
     return [...new Set([...configured, ...current])].map((address) => {
       const { connected, problem } = pool.status(address)
-      const isCaught = standing.isCaught(this.#init.ports.network.serverId(address))
+      const server = this.#init.ports.network.serverId(address)
+      const isCaught = standing.isCaught(server)
+      const leaves = standing.leaves(server)
       const said = isCaught ? 'it dropped mail that it had signed for' : problem
       const standIn = ownRelays.isStandIn(address)
-      return { address, connected, ...(said !== undefined && { problem: said }), ...(standIn && { standIn }) }
+      return {
+        address,
+        connected,
+        ...(said !== undefined && { problem: said }),
+        ...(standIn && { standIn }),
+        ...(leaves !== undefined && { leavesAt: leaves * 1000 }),
+      }
     })
   }
 
@@ -102,6 +105,7 @@ export class StatusService implements Pick<NodeService, 'status' | 'trustHome' |
       ...this.#init.problems(),
       ...this.#alarms(),
       ...this.#caughtRelays(),
+      ...this.#leavingRelays(),
       ...older,
       ...this.#changedKeys(),
       ...this.#brokenSessions(),
@@ -153,6 +157,18 @@ export class StatusService implements Pick<NodeService, 'status' | 'trustHome' |
       code: 'SESSION_BROKEN',
       message: `the session with ${petname} is lost or broken: what they write cannot be read now`,
       hint: 'a new one is made as soon as both are there; leave the node running',
+    }))
+  }
+
+  #leavingRelays(): Problem[] {
+    const { ownRelays, standing } = this.#init.parts
+    const leaving = ownRelays.configured.filter(
+      (address) => standing.leaves(this.#init.ports.network.serverId(address)) !== undefined,
+    )
+    return leaving.map((address) => ({
+      code: 'RELAY_LEAVES',
+      message: `the relay ${address} announced its end: it opens no new mailboxes`,
+      hint: 'configure another one in time: `kith config set relays ADDRESS`',
     }))
   }
 

@@ -75,6 +75,11 @@ export async function testServer(init: TestServerInit = {}): Promise<TestServer>
     policy: { claimBits: 4, ...changes?.policy },
   })
   let clients = 0
+  const accept = (prefix: string): LinkServer => {
+    const stream = custody.accept({ prefix })
+    if (!stream) throw new Error(`${prefix} is banned`)
+    return stream
+  }
   return {
     custody,
     clock,
@@ -82,11 +87,11 @@ export async function testServer(init: TestServerInit = {}): Promise<TestServer>
     logger,
     peerId,
     client(prefix = '192.0.2.0/24') {
-      const link = createLoopbackLink(custody.accept({ prefix }), peerId, clock)
+      const link = createLoopbackLink(accept(prefix), peerId, clock)
       const random = countingRandom(`client ${name} ${clients++}`)
       return Object.assign(createMailboxClient({ link, clock, random, logger }), { link })
     },
-    stream: (prefix = '192.0.2.0/24') => custody.accept({ prefix }),
+    stream: (prefix = '192.0.2.0/24') => accept(prefix),
     restart(again) {
       custody.stop()
       return testServer({ name, clock, store, custody: { ...changes, ...again } })

@@ -30,6 +30,7 @@ import {
   type Problem,
   type RelayCounters,
   type RelayProof,
+  type RelaySettings,
   type RequestView,
   type SafetyNumberView,
   type TokenView,
@@ -142,7 +143,15 @@ export class FakeNode implements NodeService {
   }
 
   async relayCounters(): Promise<RelayCounters> {
-    return { claims: 1, copies: 2, bytes: 8192, records: 3 }
+    return { claims: 4, copies: 2, bytes: 8192, records: 3, used: 1, holding: 1 }
+  }
+
+  async relaySettings(): Promise<RelaySettings> {
+    return { maxClaims: 100, maxBytes: 1_000_000, maxDays: 30, claimBits: 18, banned: [] }
+  }
+
+  async changeRelay(): Promise<RelaySettings> {
+    return await this.relaySettings()
   }
 
   async createInvite({ lifetimeSeconds }: { lifetimeSeconds: number; uses: number }): Promise<InviteView> {

@@ -29,6 +29,7 @@ export async function plainNode(init: Partial<StackInit> = {}): Promise<PlainNod
       topics: MAIL_TOPICS,
       datastore: new MemoryDatastore(),
       logger: undefined,
+      isTurnedAway: () => false,
       validators: { 'kith-id': (key, value) => rules.validateRecord(key, value) },
       selectors: {
         'kith-id': (key, values) =>

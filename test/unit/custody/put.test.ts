@@ -155,7 +155,7 @@ describe('mailbox server: CLAIM and PUT', () => {
     expect((await alice.put('three', 1)).status).to.equal('stored')
     await server.clock.advance(92 * DAY * 1000)
     expect((await alice.put('four', 1)).status).to.equal('unclaimed')
-    expect(server.custody.counters()).to.deep.equal({ claims: 0, copies: 0, bytes: 0, records: 0 })
+    expect(server.custody.counters()).to.deep.equal({ claims: 0, copies: 0, bytes: 0, records: 0, used: 0, holding: 0 })
   })
 
   it('starts a mailbox that is claimed anew above all its old positions', async () => {

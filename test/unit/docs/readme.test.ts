@@ -100,13 +100,13 @@ describe('the README', () => {
     expect(named.toSorted()).to.deep.equal((await leaves([])).toSorted())
   })
 
-  /** Every command that does something; `invite` and `swarm` do, and have commands below them as well. */
+  /** Every command that does something; `invite`, `relay` and `swarm` do, and have commands below them as well. */
   async function leaves(path: readonly string[]): Promise<string[]> {
     const { commands } = await helpOf(path)
     const below = commands.filter((name) => path.length === 0 || name !== 'help')
     if (below.length === 0) return [path.join(' ')]
     const found = await Promise.all(below.map(async (name) => await leaves([...path, name])))
-    return ['invite', 'swarm'].includes(path.join(' ')) ? [path.join(' '), ...found.flat()] : found.flat()
+    return ['invite', 'relay', 'swarm'].includes(path.join(' ')) ? [path.join(' '), ...found.flat()] : found.flat()
   }
 
   it('has a table of the options of every command', async () => {
