@@ -201,6 +201,7 @@ export class Inbox {
       encoded: opened.payload,
       via: mail.via,
       receivedAt: now,
+      lane: opened.lane,
     })
     return true
   }
@@ -234,14 +235,21 @@ export class Inbox {
     }
   }
 
-  async #accept(channel: Channel, batch: InboxBatch, incoming: IncomingPayload): Promise<void> {
+  async #accept(
+    channel: Channel,
+    batch: InboxBatch,
+    { lane, ...incoming }: IncomingPayload & { lane: Lane },
+  ): Promise<void> {
     const { payload, messageId } = incoming
     if (payload?.acknowledged) {
       const ids = payload.acknowledged.filter((id) => isNewIn(batch.acknowledged, id))
       this.#hooks.acknowledged(batch.tx, channel, ids)
     }
-    if (payload)
-      this.#init.handler.heads(channel.friend, { mine: payload.mine, yours: payload.yours, sentAt: payload.sentAt })
+    // whoever took a device that is revoked may write there, too: of records their word says nothing
+    if (payload && lane.behind !== BEHIND.device) {
+      const { mine, yours, sentAt } = payload
+      this.#init.handler.heads(channel.friend, { mine, yours, sentAt })
+    }
     if (payload?.type === PAYLOAD_TYPE.receipt) return
     batch.due.push(messageId)
     if (payload?.type === PAYLOAD_TYPE.mailboxUpdate) {

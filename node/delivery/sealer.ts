@@ -45,7 +45,7 @@ export class Sealer {
 
   /** The payload of a draft, and the receipts that ride on it. */
   payload(channel: Channel, draft: Draft): { messageId: Uint8Array; encoded: Uint8Array; riding: Uint8Array[] } {
-    const { clock, random } = this.#init
+    const { protocolTime, random } = this.#init
     const { mine, yours } = this.#init.headsFor(channel.friend)
     const base = {
       version: limits.PROTOCOL_VERSION,
@@ -54,7 +54,7 @@ export class Sealer {
       conversation: draft.conversation,
       lamport: draft.lamport,
       parents: draft.parents,
-      sentAt: clock.now(),
+      sentAt: Math.max(0, Math.floor(protocolTime() * 1000)),
       body: draft.body,
       lifetime: draft.lifetime,
       mine,

@@ -47,6 +47,7 @@ export interface AlarmsInit {
 }
 
 const SCOPE = utf8('alarms')
+const NOTHING = new Uint8Array(0)
 const row = struct({
   kind: [1, uint(KINDS.length - 1)],
   id: [2, hash32],
@@ -55,10 +56,21 @@ const row = struct({
   at: [5, uint()],
 })
 
+/** Records of one contact's that are disowned at once: the newest, for whatever lies below them is not used either. */
+const MAX_DISOWNED = 8
+
+interface Kept extends Alarm {
+  /** Of its row. */
+  position: Uint8Array
+  isWritten: boolean
+  /** It is the first of its kind and ID, so it is told as an event when it is written. */
+  isNews: boolean
+}
+
 export class Alarms {
   readonly #init: AlarmsInit
-  /** By kind and ID: bounded by the contacts. */
-  readonly #alarms = new Map<string, Alarm>()
+  /** By kind and ID, and for `not-theirs` by record: bounded by the contacts. */
+  readonly #alarms = new Map<string, Kept>()
 
   constructor(init: AlarmsInit) {
     this.#init = init
@@ -66,17 +78,22 @@ export class Alarms {
 
   /** Reads the alarms of earlier runs. */
   async load(): Promise<void> {
-    const limit = KINDS.length * MAX_FRIENDS
-    for (const { value } of await this.#init.store.list({ table: TABLE.meta, scope: SCOPE, limit })) {
+    const limit = (KINDS.length + MAX_DISOWNED) * MAX_FRIENDS
+    for (const { position, value } of await this.#init.store.list({ table: TABLE.meta, scope: SCOPE, limit })) {
       const { kind, ...rest } = decode(row, value, MAX_RECORD_BYTES + 256)
       const alarm = { kind: KINDS[kind]!, ...rest }
-      this.#alarms.set(nameOf(alarm.kind, alarm.id), alarm)
+      this.#alarms.set(nameOf(alarm), { ...alarm, position, isWritten: true, isNews: false })
     }
   }
 
-  /** What stands now, oldest first: not what a rotation of the root key has overruled, or is about nobody any more. */
+  /** What stands now, one of each kind and ID, oldest first: not what a rotation has overruled, or is about nobody any more. */
   list(): Alarm[] {
-    return [...this.#alarms.values()].filter((alarm) => this.#stands(alarm)).toSorted((a, b) => a.at - b.at)
+    const oldest = new Map<string, Alarm>()
+    for (const kept of this.#standing().toSorted((a, b) => a.at - b.at)) {
+      const about = `${kept.kind} ${toHex(kept.id)}`
+      if (!oldest.has(about)) oldest.set(about, alarmOf(kept))
+    }
+    return [...oldest.values()]
   }
 
   /** A record showed it. Of strangers only the log is told. */
@@ -88,49 +105,104 @@ export class Alarms {
 
   /** @param id whom it is about, or who told it */
   raise(kind: AlarmKind, id: Uint8Array, { head, record }: Pick<Alarm, 'head' | 'record'>): void {
-    const { journal, logger, clock } = this.#init
-    const name = nameOf(kind, id)
-    const before = this.#alarms.get(name)
-    if (before && this.#stands(before)) return
-    const alarm: Alarm = { kind, id, head, ...(record && { record }), at: clock.now() }
-    if (!this.#stands(alarm)) return
-    this.#alarms.set(name, alarm)
-    const tx = new Transaction()
-    tx.put(TABLE.meta, SCOPE, this.#positionOf(alarm), encode(row, { ...alarm, kind: KINDS.indexOf(kind) }))
-    // the place of one that stands no more is free
-    for (const [other, old] of this.#alarms) {
-      if (this.#stands(old)) continue
-      this.#alarms.delete(other)
-      tx.delete(TABLE.meta, SCOPE, this.#positionOf(old))
+    const { clock, store, self, believed } = this.#init
+    // what a friend says without a proof ends with the next rotation: if it goes on, the friend says so again
+    const events = kind === 'unknown-head' ? Math.min(head.events, believed(self)?.events ?? 0) : head.events
+    const alarm: Alarm = { kind, id, head: { ...head, events }, ...(record && { record }), at: clock.now() }
+    const known = this.#alarms.get(nameOf(alarm))
+    if (!this.#stands(alarm) || (known && this.#stands(known))) {
+      this.write()
+      return
     }
-    tx.event('alarm', { kind, id: idToText(id) })
-    journal.commit(tx).catch((error: unknown) => {
-      if (this.#alarms.get(name) === alarm) this.#alarms.delete(name)
-      logger.warn('an alarm could not be written', { problem: describe(error) })
-    })
+    const isNews = !this.#standing().some((one) => one.kind === kind && equal(one.id, id))
+    const place = concat(u8(KINDS.indexOf(kind)), id, kind === 'not-theirs' ? head.hash : NOTHING)
+    this.#alarms.set(nameOf(alarm), { ...alarm, position: store.blind(place), isWritten: false, isNews })
+    const tx = new Transaction()
+    this.#dropOldest(tx, id)
+    this.#write(tx)
+  }
+
+  /** Writes what the disk could not take before. */
+  write(): void {
+    if ([...this.#alarms.values()].some(({ isWritten }) => !isWritten)) this.#write(new Transaction())
+  }
+
+  /** A friend names a record as their own: it is theirs after all, and was on its way when they wrote what spoke against it. */
+  owned(id: Uint8Array, hash: Uint8Array): void {
+    const gone = [...this.#alarms.values()].filter(
+      (one) => one.kind === 'not-theirs' && equal(one.id, id) && equal(one.head.hash, hash),
+    )
+    if (gone.length === 0) return
+    const tx = new Transaction()
+    for (const one of gone) this.#drop(tx, one)
+    this.#write(tx)
+  }
+
+  /** The friendship ended: what they said of this identity goes with it. */
+  forget(tx: Transaction, id: Uint8Array): void {
+    for (const one of this.#alarms.values()) {
+      if (one.kind !== 'unknown-head' || !equal(one.id, id)) continue
+      this.#delete(tx, one)
+      tx.afterCommit(() => this.#alarms.delete(nameOf(one)))
+    }
   }
 
   /** A record of this identity that contradicts the one believed: who it belongs to has to know of it. */
   contradicting(id: Uint8Array): Head | undefined {
-    const alarm = this.#alarms.get(nameOf('equivocation', id))
-    return alarm && this.#stands(alarm) ? alarm.head : undefined
+    return this.#standing().find((one) => one.kind === 'equivocation' && equal(one.id, id))?.head
   }
 
   /** Whether a record, by its hash, is one that a friend never signed: nothing of it is used. */
   isDisowned(hash: Uint8Array): boolean {
-    return this.list().some(({ kind, head }) => kind === 'not-theirs' && equal(head.hash, hash))
+    return this.#standing().some(({ kind, head }) => kind === 'not-theirs' && equal(head.hash, hash))
   }
 
-  #positionOf({ kind, id }: Pick<Alarm, 'kind' | 'id'>): Uint8Array {
-    return this.#init.store.blind(concat(u8(KINDS.indexOf(kind)), id))
+  #standing(): Kept[] {
+    return [...this.#alarms.values()].filter((alarm) => this.#stands(alarm))
   }
 
   #stands({ kind, id, head }: Alarm): boolean {
-    const believed = this.#init.believed(kind === 'unknown-head' ? this.#init.self : id)
-    return believed !== undefined && believed.events <= head.events
+    const { believed, self } = this.#init
+    const about = believed(kind === 'unknown-head' ? self : id)
+    return about !== undefined && about.events <= head.events && believed(id) !== undefined
+  }
+
+  #dropOldest(tx: Transaction, id: Uint8Array): void {
+    const disowned = [...this.#alarms.values()].filter((one) => one.kind === 'not-theirs' && equal(one.id, id))
+    const tooMany = disowned.toSorted((a, b) => b.at - a.at || b.head.seq - a.head.seq).slice(MAX_DISOWNED)
+    // the place of one that stands no more is free
+    for (const old of [...tooMany, ...[...this.#alarms.values()].filter((one) => !this.#stands(one))])
+      this.#drop(tx, old)
+  }
+
+  #drop(tx: Transaction, alarm: Kept): void {
+    this.#alarms.delete(nameOf(alarm))
+    this.#delete(tx, alarm)
+  }
+
+  #delete(tx: Transaction, { position }: Kept): void {
+    tx.delete(TABLE.meta, SCOPE, position)
+  }
+
+  #write(tx: Transaction): void {
+    const { journal, logger } = this.#init
+    const unwritten = [...this.#alarms.values()].filter(({ isWritten }) => !isWritten)
+    for (const one of unwritten) {
+      tx.put(TABLE.meta, SCOPE, one.position, encode(row, { ...alarmOf(one), kind: KINDS.indexOf(one.kind) }))
+      if (one.isNews) tx.event('alarm', { kind: one.kind, id: idToText(one.id) })
+      one.isWritten = true
+    }
+    journal.commit(tx).catch((error: unknown) => {
+      for (const one of unwritten) one.isWritten = false
+      logger.warn('an alarm could not be written', { problem: describe(error) })
+    })
   }
 }
 
-function nameOf(kind: AlarmKind, id: Uint8Array): string {
-  return `${kind} ${toHex(id)}`
+function alarmOf({ kind, id, head, record, at }: Kept): Alarm {
+  return { kind, id, head, ...(record && { record }), at }
+}
+
+function nameOf({ kind, id, head }: Alarm): string {
+  return `${kind} ${toHex(id)}${kind === 'not-theirs' ? ` ${toHex(head.hash)}` : ''}`
 }

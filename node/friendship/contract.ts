@@ -39,7 +39,7 @@ export interface FriendshipInit {
   notice: KeyChangesInit['notice']
   /** How many relays that this person used before sign that a record, by its hash, is the newest at its DHT key. Never throws. */
   attest: (key: Uint8Array, hash: Uint8Array) => Promise<number>
-  alarms: Pick<Alarms, 'raise' | 'contradicting'>
+  alarms: Pick<Alarms, 'raise' | 'write' | 'owned' | 'forget' | 'contradicting' | 'isDisowned'>
   /** Sends what a new friend has to know first; never waits for the network. */
   greet: (friend: Uint8Array) => Promise<void>
 }

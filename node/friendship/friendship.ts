@@ -114,6 +114,7 @@ export class Friendship {
 
   /** Forgets requests whose prekeys are gone and invites that have ended, and leaves unanswered answers once more. */
   async sweep(): Promise<void> {
+    this.#init.alarms.write()
     await this.#incoming.sweep()
     await this.invites.sweep()
     this.#replies.dispatchAgain()
@@ -260,7 +261,7 @@ export class Friendship {
 
   /** Ends it: keys and mailboxes go; the history stays. With `block` nothing of them is looked at any more. */
   async end(contact: Contact, block: boolean): Promise<Contact> {
-    const { delivery, directory, reader } = this.#init
+    const { delivery, directory, reader, alarms } = this.#init
     return await delivery.exclusively(contact.id, async () => {
       const current = this.get(contact.id) ?? newContact(contact.id)
       if (!block && current.state === 'none') throw new UsageError('WRONG_STATE', 'this contact is no friend')
@@ -278,6 +279,7 @@ export class Friendship {
       await this.#book.save(changed, (tx) => {
         delivery.closeChannel(tx, current.id)
         reader.giveUp(tx, replyName(contactKey(current.id)))
+        alarms.forget(tx, current.id)
         tx.event('contact', { id: idToText(current.id), state })
       })
       directory.unpin(current.id)

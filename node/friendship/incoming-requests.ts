@@ -104,6 +104,7 @@ export class IncomingRequests {
     if (request.rekey > (contact?.rekey ?? 0) + limits.MAX_REKEY_STEP) return false
     if (!contact?.pin) return true
     const view = readIdentityRecord(record)
+    if (this.#init.alarms.isDisowned(view.hash)) return false
     if (equal(view.hash, contact.pin.hash)) return true
     if (compareHeads(view.head, contact.pin) > 0 && !equivocates(view.head, contact.pin)) return true
     this.#init.logger.warn('a request came with a record that is older than the one believed, or contradicts it')

@@ -246,6 +246,7 @@ export class Rekey {
     const { pin, record: known } = contact
     if (!pin || !known) return true
     const view = readIdentityRecord(record)
+    if (this.#init.alarms.isDisowned(view.hash)) return false
     if (equal(view.hash, pin.hash)) return true
     if (equivocates(view.head, pin)) return false
     if (compareHeads(view.head, pin) > 0) return true

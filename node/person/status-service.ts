@@ -142,7 +142,7 @@ export class StatusService implements Pick<NodeService, 'status' | 'trustHome' |
       if (kind === 'not-theirs') {
         return { ...FORGED_CONTACT, message: `somebody signed a record of ${who} that is not theirs` }
       }
-      const where = kind === 'unknown-head' ? `: ${who} saw it` : ''
+      const where = kind === 'unknown-head' ? `, as ${who} says` : ''
       return { ...FORGED_SELF, message: `a record of your own identity was signed elsewhere${where}` }
     })
   }

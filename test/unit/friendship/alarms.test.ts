@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { toHex } from '../../../node/crypto/bytes.ts'
-import { Journal } from '../../../node/delivery/journal.ts'
+import { Journal, Transaction } from '../../../node/delivery/journal.ts'
 import { RecordMemory } from '../../../node/directory/record-memory.ts'
 import { Alarms } from '../../../node/friendship/alarms.ts'
 import { identityRecordKey } from '../../../node/identity/record-keys.ts'
@@ -59,14 +59,21 @@ describe('alarms about identities', () => {
   })
 
   it('are told later when the disk could not take them', async () => {
-    const { store, alarms, told } = await setUp()
+    const { store, alarms, told, create } = await setUp()
     const write = store.write.bind(store)
     store.write = async () => Promise.reject(new Error('no room'))
-    alarms.raise('unknown-head', bob.id, { head: alice.record({ seq: NOW + 1 }).head })
+    // an equivocation is offered once in a run
+    alarms.raise('equivocation', bob.id, { head: bob.record().head })
     expect(await told()).to.deep.equal([])
+    expect(alarms.list(), 'it stands all the same').to.have.lengthOf(1)
     store.write = write
-    alarms.raise('unknown-head', bob.id, { head: alice.record({ seq: NOW + 1 }).head })
+    alarms.write()
     expect(await told()).to.have.length(1)
+    alarms.write()
+    expect(await told()).to.have.length(1)
+    const again = create()
+    await again.load()
+    expect(again.list()).to.deep.equal(alarms.list())
   })
 
   it('T3 stand over restarts, with their proof, until the root key was rotated past them', async () => {
@@ -106,5 +113,48 @@ describe('alarms about identities', () => {
     expect(alarms.isDisowned(head.hash)).to.equal(true)
     alarms.raise('not-theirs', stranger.id, { head: stranger.record().head })
     expect(alarms.list()).to.have.lengthOf(1)
+  })
+
+  it('disown every record that a friend never signed, tell of the first, and give back what the friend names', async () => {
+    const { alarms, told, create } = await setUp()
+    const forged = Array.from({ length: 10 }, (_, i) => bob.record({ seq: NOW + 1 + i }))
+    for (const { head, bytes } of forged) alarms.raise('not-theirs', bob.id, { head, record: bytes })
+    expect(await told()).to.have.lengthOf(1)
+    const again = create()
+    await again.load()
+    for (const one of [alarms, again]) {
+      // what lies below those is not used either
+      const disowned = forged.map(({ hash }) => one.isDisowned(hash))
+      expect(disowned).to.deep.equal(forged.map((_, i) => i >= 2))
+      expect(one.list()).to.have.lengthOf(1)
+      expect(one.list()[0]!.record).to.not.equal(undefined)
+    }
+    const last = forged.at(-1)!
+    alarms.owned(bob.id, last.hash)
+    await told()
+    expect([alarms.isDisowned(last.hash), alarms.isDisowned(forged[8]!.hash)]).to.deep.equal([false, true])
+    const third = create()
+    await third.load()
+    expect(third.isDisowned(last.hash)).to.equal(false)
+  })
+
+  it('of what a friend alone says end with the next rotation, and with the friendship', async () => {
+    const { alarms, believed, store, create } = await setUp()
+    const own = alice.record().head
+    const lie = { ...own, events: 8, hash: new Uint8Array(32) }
+    alarms.raise('unknown-head', bob.id, { head: lie })
+    expect(alarms.list()).to.have.lengthOf(1)
+    believed.set(toHex(alice.id), { ...own, events: 1 })
+    expect(alarms.list()).to.deep.equal([])
+    alarms.raise('unknown-head', bob.id, { head: lie })
+    expect(alarms.list(), 'who goes on is told of again').to.have.lengthOf(1)
+    const journal = await Journal.open(store, createManualClock())
+    const tx = new Transaction()
+    alarms.forget(tx, bob.id)
+    await journal.commit(tx)
+    expect(alarms.list()).to.deep.equal([])
+    const again = create()
+    await again.load()
+    expect(again.list()).to.deep.equal([])
   })
 })
