@@ -1,5 +1,6 @@
 /** What the steps of a plan do to its world. */
 import { utf8 } from '../../../node/crypto/bytes.ts'
+import { idToText } from '../../../node/identity/root.ts'
 import { allTopics } from '../../../node/mailbox/buckets.ts'
 import { BUCKET_BITS } from '../../../node/node.ts'
 import { TABLE } from '../../../node/ports.ts'
@@ -134,9 +135,15 @@ function send(swarm: Swarm, from: string, to: string, texts: number): boolean {
     const text = `${PLANTED} ${swarm.plan.seed}.${swarm.said.length}`
     const after = swarm.personWatches.get(from)!.knownWith(to)
     const asked = person.it
-    swarm.said.push({ from, to, text, after, asked, sending: swarm.world.begin(() => person.it.send(to, text)) })
+    const sending = swarm.world.begin(() => person.it.send(idOf(swarm, to), text))
+    swarm.said.push({ from, to, text, after, asked, sending })
   }
   return true
+}
+
+/** Somebody's ID: who answers a request by somebody they were a friend of may give them another petname. */
+function idOf({ fixture }: Swarm, name: string): string {
+  return idToText(fixture.ids.get(name)!)
 }
 
 function unfriend(swarm: Swarm, from: string, to: string): boolean {
@@ -144,7 +151,7 @@ function unfriend(swarm: Swarm, from: string, to: string): boolean {
   if (!person.isBooted || swarm.ended.has(`${from} ${to}`)) return false
   swarm.left.add(`${from} ${to}`)
   swarm.ended.add(`${from} ${to}`).add(`${to} ${from}`)
-  swarm.world.begin(() => person.it.unfriend(to))
+  swarm.world.begin(() => person.it.unfriend(idOf(swarm, to)))
   return true
 }
 
