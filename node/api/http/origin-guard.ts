@@ -2,6 +2,7 @@
  * What a request must look like before anybody asks who sent it (ATTACKS T46). The loopback is no boundary: any page in a
  * browser can send requests there, and a name that is rebound to 127.0.0.1 makes them look like its own.
  */
+import type { HttpBindings } from '@hono/node-server'
 import type { MiddlewareHandler } from 'hono'
 import { Refusal } from './refusal.ts'
 
@@ -9,10 +10,12 @@ import { Refusal } from './refusal.ts'
 const NAMES = ['127.0.0.1', 'localhost', '[::1]']
 
 /** Refuses other names than this machine's own: a rebound name comes in the Host header. */
-export function hostGuard(port: () => number): MiddlewareHandler {
+export function hostGuard(port: () => number): MiddlewareHandler<{ Bindings: HttpBindings }> {
   return async (c, next) => {
     const host = c.req.header('host')
-    if (!NAMES.some((name) => host === `${name}:${port()}`)) {
+    // A target that names a host itself is what proxies are sent.
+    const isPath = c.env.incoming.url?.startsWith('/') === true
+    if (!isPath || !NAMES.some((name) => host === `${name}:${port()}`)) {
       throw new Refusal(421, 'WRONG_HOST', 'this node answers to the names of this machine only')
     }
     await next()
