@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { UsageError } from '../node/errors.ts'
+import { addChatCommand } from './commands/chat.ts'
 import type { Runner } from './commands/command.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addFriendCommands } from './commands/friends.ts'
@@ -129,6 +130,7 @@ function createProgram(init: CliInit, outcome: Outcome): Command {
   addFriendCommands(program, runner)
   addMessageCommands(program, runner)
   addWatchCommand(program, runner)
+  addChatCommand(program, runner, init.stdout)
   addSettingsCommands(program, runner)
   addSwarmCommand(program, runner)
   addHelpCommand(program, runner)

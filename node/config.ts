@@ -51,6 +51,12 @@ export const configSchema = z.strictObject({
     .regex(HTTP_ADDRESS, 'expected off, or an address of this machine such as 127.0.0.1:4380')
     .refine((value) => Number(value.slice(value.lastIndexOf(':') + 1)) <= 65_535 || value === 'off', 'expected a port')
     .describe('where the API answers over HTTP beside its socket: off, 127.0.0.1:PORT or [::1]:PORT'),
+  notify: z.enum(['off', 'bell', 'desktop']).describe('how the terminal chat tells of a message that is not in sight'),
+  symbols: z.enum(['auto', 'unicode', 'ascii']).describe('the signs that the terminal chat draws'),
+  keys: z
+    .array(oneLine(64).regex(/^[a-z-]+=[!-~]+$/, 'expected a name of a key and a key, such as next-unread=alt+n'))
+    .max(limits.MAX_CONFIG_KEYS)
+    .describe('keys of the terminal chat that are others than those which `?` shows'),
   logLevel: z.enum(['error', 'warn', 'info', 'debug', 'trace']).describe('least severity that is logged'),
   relayMaxClaims: count.max(10_000_000).describe('mailboxes that a relay opens'),
   relayMaxBytes: count.max(Number.MAX_SAFE_INTEGER).describe('bytes on disk that a relay fills with mail'),
@@ -174,7 +180,17 @@ function isKeyOf(role: 'node' | 'relay', key: ConfigKey): boolean {
 }
 
 /** Of people's nodes alone. */
-const PERSONAL: readonly ConfigKey[] = ['name', 'relays', 'profile', 'requests', 'direct', 'trust']
+const PERSONAL: readonly ConfigKey[] = [
+  'name',
+  'relays',
+  'profile',
+  'requests',
+  'direct',
+  'trust',
+  'notify',
+  'symbols',
+  'keys',
+]
 
 /**
  * The home directory: flag, KITH_HOME, or the system's place for data (`kith`, for a relay `kith-relay`).
@@ -212,6 +228,9 @@ function defaults(role: 'node' | 'relay', given: Partial<Config>): Config {
     direct: given.profile === 'privacy' ? 'never' : 'lan',
     trust: 'pin',
     http: 'off',
+    notify: 'off',
+    symbols: 'auto',
+    keys: [],
     logLevel: 'info',
     relayMaxClaims: 100_000,
     relayMaxBytes: 10 * 1024 ** 3,

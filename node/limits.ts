@@ -211,5 +211,7 @@ export const MAX_PASSPHRASE_BYTES = 1024
 /** The config file, and the addresses of one of its lists. */
 export const MAX_CONFIG_BYTES = 64 * 1024
 export const MAX_CONFIG_ADDRESSES = 32
+/** Changed keys of the terminal chat. */
+export const MAX_CONFIG_KEYS = 100
 /** A log file; the one before it is kept beside it. */
 export const MAX_LOG_BYTES = 8 * 1024 * 1024

@@ -11,6 +11,7 @@ import { join, withNode } from '../node-session.ts'
 import { readNewPassphrase } from '../passphrase.ts'
 import { readWords } from '../recovery-words.ts'
 import { sanitiseLine } from '../sanitise.ts'
+import { wordRows } from '../word-rows.ts'
 import { collect, type Runner } from './command.ts'
 
 interface InitOptions {
@@ -104,7 +105,7 @@ async function tellInit(
     'These 24 words are your identity, whatever happens to this machine. They are shown once: write them down and',
     'keep them from others.',
     '',
-    ...numbered(created.words.split(' ')),
+    ...wordRows(created.words.split(' ')),
     ...next,
   ])
 }
@@ -125,15 +126,6 @@ async function rotate(context: Context, options: { wordsFile?: string }): Promis
     await out.lines([`ID  ${sanitiseLine(id)}`, '', ...ROTATED])
     if (transient) out.hint('`kith up` keeps a node running, which makes new sessions with your friends')
   })
-}
-
-/** Words in four columns, numbered downwards. */
-function numbered(words: string[]): string[] {
-  const height = Math.ceil(words.length / 4)
-  const cell = (index: number): string => `${String(index + 1).padStart(2)} ${words[index] ?? ''}`
-  return table(
-    Array.from({ length: height }, (_, row) => ['', ...[0, 1, 2, 3].map((column) => cell(column * height + row))]),
-  )
 }
 
 async function showId(context: Context): Promise<void> {
