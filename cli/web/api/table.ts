@@ -15,24 +15,9 @@ export type Status = MethodResult<'node.status'>
 export type Trace = MethodResult<'message.trace'>
 export type TraceStep = Trace['steps'][number]
 
+export type Conversation = MethodResult<'conversation.list'>['conversations'][number]
 /** What stands last in a conversation. */
-export type LastMessage = Pick<HistoryEntry, 'messageId' | 'direction' | 'from' | 'type' | 'text' | 'sentAt' | 'state'>
-
-export interface Conversation {
-  conversation: string
-  id: string
-  petname: string
-  name: string
-  state: Contact['state']
-  verified: boolean
-  trust: Contact['trust']
-  keysChanged?: boolean
-  online: boolean
-  unread: number
-  firstUnread?: string
-  draft?: string
-  last?: LastMessage
-}
+export type LastMessage = NonNullable<Conversation['last']>
 
 export type FoundMessage = HistoryEntry & { id: string }
 
@@ -45,23 +30,7 @@ export interface Setting {
 }
 
 interface AddedMethods {
-  'conversation.list': { params: Record<string, never>; result: { conversations: Conversation[] } }
-  'conversation.read': { params: { who: string; upTo?: string }; result: { unread: number } }
-  'history.list': {
-    params: { who: string; limit?: number; before?: string; after?: string; search?: string; markRead?: boolean }
-    result: MethodResult<'history.list'>
-  }
   'history.search': { params: { query: string; who?: string; limit?: number }; result: { messages: FoundMessage[] } }
-  'draft.set': { params: { who: string; text: string }; result: object }
-  'friend.verify': {
-    params: { who: string; confirm?: boolean; number?: string }
-    result: MethodResult<'friend.verify'> & { code?: string }
-  }
-  'friend.rename': { params: { who: string; petname: string }; result: object }
-  'message.send': {
-    params: { who: string; text: string; idempotencyKey?: string }
-    result: MethodResult<'message.send'>
-  }
   'settings.list': { params: Record<string, never>; result: Setting[] }
   'settings.set': { params: { key: string; value: string | null }; result: Setting }
 }

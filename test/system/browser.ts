@@ -1,0 +1,103 @@
+/**
+ * A real browser (Debian's chromium) before real nodes. What it asked of the network is read from its own log; what went
+ * wrong inside of a page fails the test that opened it.
+ */
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import type { KithProcess } from '../support/kith-process.ts'
+
+const CHROMIUM = '/usr/bin/chromium'
+const WAIT_MS = 30_000
+const WIDE = { width: 1180, height: 760 }
+
+export function hasChromium(): boolean {
+  return existsSync(CHROMIUM)
+}
+
+/** A page that may not fail silently. */
+export interface OpenPage {
+  page: Page
+  /** Errors of scripts, and what the page's policy refused. */
+  failures: string[]
+}
+
+export class TestBrowser {
+  readonly #browser: Browser
+  readonly #log: string
+  readonly #pages: OpenPage[] = []
+
+  private constructor(browser: Browser, log: string) {
+    this.#browser = browser
+    this.#log = log
+  }
+
+  /** @param directory where the network log is written */
+  static async launch(directory: string): Promise<TestBrowser> {
+    const log = join(directory, 'network.json')
+    const browser = await chromium.launch({
+      executablePath: CHROMIUM,
+      args: [`--log-net-log=${log}`, '--disable-dev-shm-usage', ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
+    })
+    return new TestBrowser(browser, log)
+  }
+
+  /** Opens the page of a running node, in a profile of its own, by the address that the node gives. */
+  async openNode(node: KithProcess, options: BrowserContextOptions = {}): Promise<Page> {
+    const { url } = await node.call('ui.open', {})
+    const page = await this.open(url, options)
+    await page.getByRole('navigation', { name: 'Conversations' }).waitFor({ state: 'attached' })
+    return page
+  }
+
+  async open(url: string, options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await this.#browser.newContext({
+      locale: 'en-GB',
+      timezoneId: 'Europe/Berlin',
+      viewport: WIDE,
+      reducedMotion: 'reduce',
+      ...options,
+    })
+    context.setDefaultTimeout(WAIT_MS)
+    const page = await context.newPage()
+    const failures: string[] = []
+    page.on('pageerror', (error) => failures.push(String(error)))
+    page.on('console', (message) => {
+      if (/Content Security Policy|TrustedHTML|Trusted Types/i.test(message.text())) failures.push(message.text())
+    })
+    this.#pages.push({ page, failures })
+    await page.goto(url)
+    return page
+  }
+
+  /** Closes all pages. @throws Error with what went wrong in them */
+  async closePages(): Promise<void> {
+    const pages = this.#pages.splice(0)
+    await Promise.all(pages.map(({ page }) => page.context().close()))
+    const failures = pages.flatMap((open) => open.failures)
+    if (failures.length > 0) throw new Error(`the page failed: ${failures.join('\n')}`)
+  }
+
+  /** Ends the browser. @returns every address that it asked for, and every one that it connected to */
+  async close(): Promise<{ urls: string[]; peers: string[] }> {
+    await this.#browser.close()
+    return networkOf(await readFile(this.#log, 'utf8'))
+  }
+}
+
+interface NetLog {
+  constants: { logEventTypes: Record<string, number> }
+  events: { type: number; params?: Record<string, unknown> }[]
+}
+
+function networkOf(text: string): { urls: string[]; peers: string[] } {
+  // a browser that was ended in the middle leaves the list open
+  const log = JSON.parse(text.trimEnd().endsWith('}') ? text : `${text.trimEnd().replace(/,$/, '')}]}`) as NetLog
+  const { URL_REQUEST_START_JOB: request, TCP_CONNECT_ATTEMPT: connect } = log.constants.logEventTypes
+  const values = (type: number | undefined, key: string): string[] =>
+    log.events.flatMap((event) =>
+      event.type === type && typeof event.params?.[key] === 'string' ? [event.params[key]] : [],
+    )
+  return { urls: values(request, 'url'), peers: values(connect, 'address') }
+}
