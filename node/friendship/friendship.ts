@@ -57,7 +57,13 @@ export class Friendship {
     const { self, requests: policy } = init
     const onRequest = (left: Uint8Array): Promise<boolean> => this.#incoming.receive(undefined, left)
     this.box = new RequestBox({ ...init, id: self.id, policy, onRequest })
-    this.#incoming = new IncomingRequests({ ...init, book, replies: this.#replies, invites: this.invites })
+    this.#incoming = new IncomingRequests({
+      ...init,
+      book,
+      replies: this.#replies,
+      invites: this.invites,
+      readBoxAgain: () => this.box.readAgain(),
+    })
     const become = (tx: Transaction, contact: Contact): void => this.#become(tx, contact)
     const greet = (friend: Uint8Array): Promise<void> => this.#greet(friend)
     this.#outgoing = new OutgoingRequests({
@@ -240,16 +246,18 @@ export class Friendship {
 
   /** Consents to a request. @throws UsageError `WRONG_STATE` when there is none */
   async accept(contact: Contact, petname?: string): Promise<Contact> {
-    return await this.#init.delivery.exclusively(contact.id, async () => {
+    const accepted = await this.#init.delivery.exclusively(contact.id, async () => {
       const current = this.get(contact.id) ?? newContact(contact.id)
       if (!current.asking) throw new UsageError('WRONG_STATE', 'there is no request of this contact to accept')
       return await this.#incoming.accept(current, petname)
     })
+    this.#incoming.roomMade()
+    return accepted
   }
 
   /** Refuses a request without a word. @throws UsageError `WRONG_STATE` when there is none */
   async decline(contact: Contact): Promise<Contact> {
-    return await this.#init.delivery.exclusively(contact.id, async () => {
+    const declined = await this.#init.delivery.exclusively(contact.id, async () => {
       const current = this.get(contact.id) ?? newContact(contact.id)
       if (!current.asking) throw new UsageError('WRONG_STATE', 'there is no request of this contact to decline')
       const state = current.state === 'incoming' ? 'none' : current.state
@@ -257,6 +265,8 @@ export class Friendship {
         tx.event('contact', { id: idToText(current.id), state }),
       )
     })
+    this.#incoming.roomMade()
+    return declined
   }
 
   /** Ends it: keys and mailboxes go; the history stays. With `block` nothing of them is looked at any more. */
@@ -285,6 +295,7 @@ export class Friendship {
       directory.unpin(current.id)
       this.#replies.recall(current.id)
       this.#healing.forget(current.id)
+      this.#incoming.roomMade()
       return changed
     })
   }

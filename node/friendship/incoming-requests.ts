@@ -22,15 +22,21 @@ import type { Replies } from './replies.ts'
 import { legFromBox, legFromInvite } from './request-door.ts'
 
 const NO_SCOPE = new Uint8Array(0)
+/** Who knocks at the open box again sooner than this, in milliseconds, replaces nothing: the answer to the first still counts. */
+const REPLACE_MS = 3_600_000
 
 interface IncomingRequestsInit extends FriendshipInit {
   book: ContactBook
   replies: Replies
   invites: Invites
+  /** Reads what lies in the open box once more. */
+  readBoxAgain: () => void
 }
 
 export class IncomingRequests {
   readonly #init: IncomingRequestsInit
+  /** Something lies in the open box for want of room here. */
+  #hasLeft = false
   #stopped = false
 
   constructor(init: IncomingRequestsInit) {
@@ -39,6 +45,13 @@ export class IncomingRequests {
 
   stop(): void {
     this.#stopped = true
+  }
+
+  /** A request that waited was answered, one way or the other. */
+  roomMade(): void {
+    if (!this.#hasLeft) return
+    this.#hasLeft = false
+    this.#init.readBoxAgain()
   }
 
   /** Forgets requests whose prekeys are gone. */
@@ -67,7 +80,11 @@ export class IncomingRequests {
       if (this.#stopped) return false
       if ((await store.get(replay)) || !this.#isCredible(incoming)) return true
       const contact = this.#init.book.get(incoming.id) ?? newContact(incoming.id)
-      if (!own && contact.state !== 'blocked' && !this.#hasRoom(own, contact)) return false
+      if (!own && this.#isTooSoon(contact, incoming)) return true
+      if (!own && contact.state !== 'blocked' && !this.#hasRoom(own, contact)) {
+        this.#hasLeft = true
+        return false
+      }
       await this.#take(own, contact, { incoming, replay })
       return true
     })
@@ -109,6 +126,13 @@ export class IncomingRequests {
     if (compareHeads(view.head, contact.pin) > 0 && !equivocates(view.head, contact.pin)) return true
     this.#init.logger.warn('a request came with a record that is older than the one believed, or contradicts it')
     return false
+  }
+
+  /** Whether somebody whose request waits asks once more within the hour, by no newer root key. */
+  #isTooSoon({ asking }: Contact, { record }: IncomingRequest): boolean {
+    const since = asking ? this.#init.clock.now() - asking.receivedAt : REPLACE_MS
+    if (!asking || since < 0 || since >= REPLACE_MS) return false
+    return readIdentityRecord(record).head.events <= readIdentityRecord(asking.request.record).head.events
   }
 
   #hasRoom(own: OwnInvite | undefined, contact: Contact): boolean {

@@ -57,6 +57,11 @@ export class RequestBox {
     this.#watch(this.#readerSeed)
   }
 
+  /** Reads what lies there once more: what was left for want of room, too. */
+  readAgain(): void {
+    if (this.#init.policy === 'open' && this.#readerSeed) this.#watch(this.#readerSeed)
+  }
+
   /** What the identity record has to say of requests now. Without a relay there is no box. */
   terms(): RequestTerms {
     const { policy, relays } = this.#init

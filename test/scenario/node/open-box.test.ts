@@ -98,6 +98,25 @@ async function knock(
   })
 }
 
+/** A leg 1 for whoever has these records, as it lies in their box, of a guest by number. */
+function legOf({ world, addresses }: Village, peer: { identity: IdentityView; prekey: PrekeyView }, guest: number) {
+  const now = Math.floor(world.now / 1000)
+  const { record, device } = testPerson(guest)
+  const own = record({ seq: now })
+  const { leg } = createLeg1({
+    random: (length) => world.random.bytes(length),
+    now,
+    self: {
+      record: own.bytes,
+      device: own.record.devices[0]!.signing,
+      identitySecret: device.identity,
+    },
+    peer: { record: peer.identity.bytes, prekeyRecord: peer.prekey.bytes },
+    request: { replySecret: world.random.bytes(32), relays: addresses, rekey: 0, name: 'g', note: '' },
+  })
+  return concat(leg, world.random.bytes(40))
+}
+
 describe('somebody who takes requests from anybody', () => {
   it('is found, asked and answered by the ID alone', async () => {
     const village = await withCarol(1, 2)
@@ -281,24 +300,11 @@ describe('strangers at an open box', () => {
     const { world, bob, carol } = village
     const { stranger } = await startStranger(village, 'post')
     const { identity, prekey } = await recordsOf(stranger, await idOf(carol))
-    const now = Math.floor(world.now / 1000)
     for (let source = 0; source * MAX_SLOTS_PER_SOURCE <= MAX_REQUESTS_THROUGH_BOX; source++) {
       const { stranger: post } = await startStranger(village, `post${source}`)
-      const legs = [0, 1, 2, 3].map((i) => {
-        const guest = testPerson(4500 + source * MAX_SLOTS_PER_SOURCE + i)
-        const { leg } = createLeg1({
-          random: (length) => world.random.bytes(length),
-          now,
-          self: {
-            record: guest.record({ seq: now }).bytes,
-            device: guest.record({ seq: now }).record.devices[0]!.signing,
-            identitySecret: guest.device.identity,
-          },
-          peer: { record: identity.bytes, prekeyRecord: prekey.bytes },
-          request: { replySecret: world.random.bytes(32), relays: village.addresses, rekey: 0, name: 'g', note: '' },
-        })
-        return concat(leg, world.random.bytes(40))
-      })
+      const legs = [0, 1, 2, 3].map((i) =>
+        legOf(village, { identity, prekey }, 4500 + source * MAX_SLOTS_PER_SOURCE + i),
+      )
       expect(await knock(village, post, identity, legs)).to.deep.equal(Array(4).fill('placed'))
       await world.pass(10 * SECOND)
     }
@@ -309,10 +315,27 @@ describe('strangers at an open box', () => {
     await bob.do((it) => it.add({ target: invite, petname: 'carol' }))
     await world.eventually(async () => (await carol.it.requests()).some(({ name }) => name === 'bob'), MINUTE)
     await carol.do((it) => it.decline(waiting[0]!.id))
-    await world.restart('carol')
     await world.pass(2 * MINUTE)
     const ids = (await carol.do((it) => it.requests())).map((one) => one.id)
     expect(ids).to.have.lengthOf(MAX_REQUESTS_THROUGH_BOX + 1)
     expect(ids).to.not.include(waiting[0]!.id)
+  })
+
+  it('T43 who knock again and again under one ID are shown once an hour', async () => {
+    const village = await withCarol(46)
+    const { world, carol } = village
+    const { stranger } = await startStranger(village, 'post')
+    const peer = await recordsOf(stranger, await idOf(carol))
+    const shown = async () => (await eventsOf(carol)).filter(({ event }) => event === 'request').length
+    const times: number[] = []
+    for (let i = 0; i < 3; i++) {
+      const legs = [0, 1, 2].map(() => legOf(village, peer, 4600))
+      expect(await knock(village, stranger, peer.identity, legs)).to.deep.equal(Array(3).fill('placed'))
+      await world.pass(MINUTE)
+      times.push(await shown())
+      await world.pass(i === 0 ? 10 * MINUTE : HOUR)
+    }
+    expect(times).to.deep.equal([1, 1, 2])
+    expect(await carol.do((it) => it.requests())).to.have.lengthOf(1)
   })
 })
