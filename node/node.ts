@@ -13,6 +13,7 @@ import { ConversationService } from './person/conversation-service.ts'
 import { InviteService } from './person/invite-service.ts'
 import { KeyRenewal } from './person/key-renewal.ts'
 import { MessageService } from './person/message-service.ts'
+import { OldRows } from './person/old-rows.ts'
 import { type NodeOptions, type Settings, settingsOf } from './person/options.ts'
 import { type KnownAtStart, Parts, readKnown } from './person/parts.ts'
 import { RelayReview } from './person/relay-review.ts'
@@ -40,6 +41,7 @@ export class KithNode implements NodeService {
   readonly #messages: MessageService
   readonly #conversations: ConversationService
   readonly #tokens: TokenBook
+  readonly #oldRows: OldRows
   #online = false
   #stopped = false
 
@@ -67,6 +69,7 @@ export class KithNode implements NodeService {
     this.#tokens = known.tokens
     this.#messages = new MessageService({ clock: ports.clock, parts })
     this.#conversations = new ConversationService(parts, this.#contacts)
+    this.#oldRows = new OldRows(ports)
   }
 
   /** Reads everything from the store. @throws ConfigError `NO_IDENTITY`, StoreError */
@@ -109,6 +112,7 @@ export class KithNode implements NodeService {
     this.#whereabouts.start()
     this.#relays.start()
     this.#keys.start()
+    this.#oldRows.start()
   }
 
   /** Sends what can be sent in a moment, and ends. The store stays open. */
@@ -142,6 +146,7 @@ export class KithNode implements NodeService {
     } catch (error) {
       logger.warn('the end of this run could not be written', { problem: describe(error) })
     }
+    if (this.#online) await this.#oldRows.stop()
   }
 
   /** Waits until nothing that could be put now waits, or the time is over. */

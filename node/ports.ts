@@ -113,6 +113,11 @@ export interface Store {
    * that keeps nothing of what was overwritten has none.
    */
   shred?(key: RowKey, value: Uint8Array): Promise<void>
+  /**
+   * Resolves when the files hold nothing that rows of a table held before the call and hold no more. It changes no row, takes as
+   * long as writing the table does, and others may write meanwhile. A store that keeps nothing of what was overwritten has none.
+   */
+  shredTable?(table: Table): Promise<void>
   /** 8 bytes that stand for `bytes` in a position: a MAC under a key of this store. */
   blind(bytes: Uint8Array): Uint8Array
 }

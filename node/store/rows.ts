@@ -165,6 +165,15 @@ export function createRowStore(level: ByteLevel, keys: StoreKeys, random: Random
         await level.compactRange?.(place, concat(place, u8(0))).catch(fail)
       }
     },
+    async shredTable(table) {
+      checkOpen()
+      const [first, last] = edges(table)
+      for (let round = 0; round < 2; round++) {
+        // what is deleted here was never there: it makes the newest file reach over the whole table, and merge with all of it
+        await commits.write([first, last].map((key) => ({ type: 'del', key })))
+        await level.compactRange?.(first, last).catch(fail)
+      }
+    },
     blind: (bytes) => hmacSha256(keys.index, BLIND_DOMAIN, bytes).slice(0, BLIND_BYTES),
     examine: () => examineRows(level, keys),
     async discard(places) {
@@ -230,6 +239,11 @@ function badRow(message: string): InternalError {
 function prefix(keys: StoreKeys, table: number, scope: Uint8Array): Uint8Array {
   const blinded = hmacSha256(keys.index, u8(table), scope)
   return concat(u8(table), blinded.subarray(0, SCOPE_BYTES))
+}
+
+/** Keys in front of and behind all rows of a table. */
+function edges(table: Table): [Uint8Array, Uint8Array] {
+  return [u8(table), concat(u8(table), new Uint8Array(PREFIX_BYTES + MAX_POSITION_BYTES).fill(0xff))]
 }
 
 function diskKey(keys: StoreKeys, { table, scope, position }: RowKey): Uint8Array {

@@ -101,15 +101,15 @@ async function knock(
 /** A leg 1 for whoever has these records, as it lies in their box, of a guest by number. */
 function legOf({ world, addresses }: Village, peer: { identity: IdentityView; prekey: PrekeyView }, guest: number) {
   const now = Math.floor(world.now / 1000)
-  const { record, device } = testPerson(guest)
-  const own = record({ seq: now })
+  const person = testPerson(guest)
+  const own = person.record({ seq: now })
   const { leg } = createLeg1({
     random: (length) => world.random.bytes(length),
     now,
     self: {
       record: own.bytes,
       device: own.record.devices[0]!.signing,
-      identitySecret: device.identity,
+      identitySecret: person.device.identity,
     },
     peer: { record: peer.identity.bytes, prekeyRecord: peer.prekey.bytes },
     request: { replySecret: world.random.bytes(32), relays: addresses, rekey: 0, name: 'g', note: '' },
