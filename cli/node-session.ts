@@ -9,8 +9,9 @@ import { ApiClient, connectToNode } from '../node/api/client.ts'
 import type { OpenNodeOptions, RunningNode } from '../node/api/runtime.ts'
 import { ApiServer } from '../node/api/server.ts'
 import { KithError, StoreError, UsageError } from '../node/errors.ts'
-import { loadConfig } from './configuration.ts'
+import { configPath, loadConfig } from './configuration.ts'
 import { type Context, homeOf } from './context.ts'
+import { HomeSettings } from './home-settings.ts'
 import { InterruptedError } from './exit-status.ts'
 import { readPassphrase } from './passphrase.ts'
 
@@ -159,7 +160,8 @@ async function useOwn<T>(
   needs: NodeNeeds,
   use: (session: NodeSession) => Promise<T>,
 ): Promise<T> {
-  const server = new ApiServer({ service: running.service, role: 'node', transient: true })
+  const settings = new HomeSettings({ path: configPath(homeOf(context)), env: context.env })
+  const server = new ApiServer({ service: running.service, role: 'node', transient: true, settings })
   try {
     if (needs.network) await server.listen(homeOf(context), context.env)
     const api = localClient(server)

@@ -194,6 +194,8 @@ export const MAX_PAGE_BYTES = 8 * 1024 * 1024
 /** Messages, and bytes of text, in one page of history. */
 export const MAX_HISTORY_PAGE = 200
 export const MAX_HISTORY_PAGE_BYTES = 4 * 1024 * 1024
+/** Messages that one search looks through, of all conversations together; the newest first. */
+export const MAX_SEARCHED_MESSAGES = 100_000
 /** UTF-16 units of text in one page of events. */
 export const MAX_EVENT_PAGE_UNITS = 2 * 1024 * 1024
 /** Characters of the last message that a list of conversations shows. */

@@ -217,6 +217,7 @@ export class KithNode implements NodeService {
     this.#messages.waitForState(messageId, state, timeoutMs)
 
   readonly history: NodeService['history'] = (options) => this.#conversations.history(options)
+  readonly search: NodeService['search'] = (options) => this.#conversations.search(options)
   readonly conversations: NodeService['conversations'] = () => this.#conversations.conversations()
   readonly markRead: NodeService['markRead'] = (who, upTo) => this.#conversations.markRead(who, upTo)
   readonly setDraft: NodeService['setDraft'] = (who, text) => this.#conversations.setDraft(who, text)

@@ -214,6 +214,7 @@ export class KithRelay implements NodeService {
   readonly waitForState = noPerson
   readonly history = noPerson
   readonly correspondent = noPerson
+  readonly search = noPerson
   readonly conversations = noPerson
   readonly markRead = noPerson
   readonly setDraft = noPerson

@@ -6,9 +6,10 @@ import { type Command, Option } from 'commander'
 import type { NodeReady, NodeRole, RunningNode } from '../../node/api/runtime.ts'
 import { ApiServer } from '../../node/api/server.ts'
 import { UsageError } from '../../node/errors.ts'
-import { type ConfigFlags, loadConfig } from '../configuration.ts'
+import { type ConfigFlags, configPath, loadConfig } from '../configuration.ts'
 import { type Context, homeOf } from '../context.ts'
 import { EventTeller } from '../event-lines.ts'
+import { HomeSettings } from '../home-settings.ts'
 import { EXIT, type ExitStatus, OutputClosedError } from '../exit-status.ts'
 import { alreadyRunning, join, localClient, noIdentity, openWhenFree } from '../node-session.ts'
 import { readPassphrase } from '../passphrase.ts'
@@ -91,7 +92,9 @@ async function run(context: Context, role: NodeRole, options: RunOptions): Promi
   )
   const running = opened as RunningNode
   for (const warning of running.warnings ?? []) context.out.note(`warning: ${warning}`)
-  await serve(context, home, running, config.values.http)
+  const path = options.config ?? configPath(home)
+  const settings = new HomeSettings({ path, role, flags: flagsOf(options), env: context.env })
+  await serve(context, { home, settings, http: config.values.http }, running)
   return context.signal.reason === 'SIGINT' ? EXIT.interrupted : EXIT.done
 }
 
@@ -117,9 +120,13 @@ function flagsOf({ relay, ...options }: RunOptions): ConfigFlags {
 const ENDING = new Set(['STORE_GONE', 'STORE_READ_ONLY', 'STORE_FAILED'])
 
 /** Serves until a signal, or until the disk is lost. */
-async function serve(context: Context, home: string, running: RunningNode, http: string): Promise<void> {
+async function serve(
+  context: Context,
+  { home, settings, http }: { home: string; settings: HomeSettings; http: string },
+  running: RunningNode,
+): Promise<void> {
   const { service, ready } = running
-  const server = new ApiServer({ service, role: ready.role, page: pageFolder() })
+  const server = new ApiServer({ service, role: ready.role, settings, page: pageFolder() })
   const since = running.service.lastCursor()
   try {
     await server.listen(home, context.env)

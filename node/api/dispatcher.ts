@@ -11,13 +11,15 @@ import { isEventOf, limitedService } from './limited-service.ts'
 import { type CallContext, findMethod, type Method } from './methods.ts'
 import { RPC_ERROR, type RpcErrorObject, toRpcError } from './rpc-error.ts'
 import type { NodeRole } from './runtime.ts'
-import type { NodeEvent, NodeService } from './service.ts'
+import type { NodeEvent, NodeService, SettingsService } from './service.ts'
 
 export interface DispatcherInit {
   service: NodeService
   role: NodeRole
   /** This node ends with the command that started it. @default false */
   transient?: boolean
+  /** The configuration of the home. @default there is none */
+  settings?: SettingsService
   /** What `ui.open` answers. @default no page is served here */
   openPage?: () => Promise<string>
   /** A bug of ours, for the log; the caller is told no more than that there is one. */
@@ -57,6 +59,12 @@ export class Dispatcher {
 
   get service(): NodeService {
     return this.#init.service
+  }
+
+  /** The node as far as a caller sees it; its log of events is whole, and filtered by who reads it. */
+  seenBy({ conversation }: Caller): NodeService {
+    const { service } = this.#init
+    return conversation === undefined ? service : limitedService(service, conversation)
   }
 
   /** For whoever meets a bug on the way to or from here. */
@@ -120,20 +128,25 @@ export class Dispatcher {
   }
 
   #context({ caller, subscribe, unsubscribe }: Asker): CallContext {
-    const { service, role, transient = false, openPage = noPage } = this.#init
-    const seen = caller.conversation === undefined ? service : limitedService(service, caller.conversation)
+    const { service, role, transient = false, settings = NO_SETTINGS, openPage = noPage } = this.#init
     const events: CallContext['events'] = async ({ since, limit, kinds }) => {
       const isWanted = wantsKinds(kinds)
       const wants = (event: NodeEvent): boolean => sees(caller, event) && isWanted(event)
       return await readEventPage(service, { since, limit, wants })
     }
-    return { service: seen, role, transient, events, subscribe, unsubscribe, openPage }
+    return { service: this.seenBy(caller), role, transient, events, subscribe, unsubscribe, settings, openPage }
   }
 }
 
 function sees({ conversation }: Caller, event: NodeEvent): boolean {
   return conversation === undefined || isEventOf(conversation, event)
 }
+
+async function noSettings(): Promise<never> {
+  throw new UsageError('NO_SETTINGS', 'this node has no configuration of its own')
+}
+
+const NO_SETTINGS: SettingsService = { list: noSettings, set: noSettings }
 
 async function noPage(): Promise<never> {
   throw new UsageError('NO_PAGE', 'this node serves no page', { hint: 'run `kith up`, or `kith ui`' })

@@ -11,6 +11,7 @@ type Open =
   | 'trace'
   | 'waitForState'
   | 'history'
+  | 'search'
   | 'conversations'
   | 'markRead'
   | 'setDraft'
@@ -41,6 +42,7 @@ export function limitedService(service: NodeService, friend: string): NodeServic
       return service.waitForState(messageId, ...rest)
     },
     history: async (options) => service.history({ ...options, who: await named(options.who) }),
+    search: async ({ who = friend, ...rest }) => service.search({ ...rest, who: await named(who) }),
     conversations: async () => (await service.conversations()).filter(({ id }) => id === friend),
     markRead: async (who, ...rest) => service.markRead(await named(who), ...rest),
     setDraft: async (who, ...rest) => service.setDraft(await named(who), ...rest),

@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import { UsageError } from '../errors.ts'
 import {
+  MAX_CONFIG_BYTES,
   MAX_HISTORY_PAGE,
   MAX_LIVE_INVITES,
   MAX_REQUESTS_PER_INVITE,
@@ -17,7 +18,7 @@ import { type Demands, SCOPES } from './caller.ts'
 import { beginOf, type EventPage } from './event-page.ts'
 import type { NodeRole } from './runtime.ts'
 import { newToken } from './secret.ts'
-import type { NodeService } from './service.ts'
+import type { NodeService, SettingsService } from './service.ts'
 import {
   consumerShape,
   contactShape,
@@ -41,10 +42,13 @@ import {
   renderProof,
   renderRelaySettings,
   renderRequest,
+  renderSearch,
   renderStatus,
   renderStep,
   renderToken,
   requestShape,
+  searchShape,
+  settingShape,
   statusShape,
   tokenShape,
   traceShape,
@@ -66,6 +70,8 @@ export interface CallContext {
   subscribe(since: number, kinds?: readonly string[]): number
   /** False when there is no such subscription. */
   unsubscribe(subscription: number): boolean
+  /** @throws UsageError `NO_SETTINGS` from each of its methods where nobody keeps any */
+  readonly settings: SettingsService
   /** The address of the page with a key that is good once. @throws UsageError `NO_PAGE`, NetworkError `CANNOT_LISTEN` */
   openPage(): Promise<string>
 }
@@ -91,7 +97,7 @@ const source = text.min(1).max(64).describe('an IP address, or a prefix of /24 (
 const nothing = z.strictObject({})
 const onlyWho = z.strictObject({ who })
 
-const consumerName = z
+export const consumerName = z
   .string()
   .regex(/^[\w.-]{1,64}$/, 'expected 1 to 64 letters, digits, dots, lines and hyphens')
   .describe('a name by which a program goes on behind what it acknowledged')
@@ -427,6 +433,20 @@ export const METHODS = {
       return historyPage(await service.history(params), params.limit, isForward)
     },
   }),
+  'history.search': method({
+    summary: 'The newest messages that contain a text, in one conversation or in all, newest first.',
+    needs: 'node',
+    scope: 'read',
+    limited: true,
+    example: { query: 'aarhus', limit: 20 },
+    params: z.strictObject({
+      query: text.min(1).max(1000).describe('capitals do not matter'),
+      who: who.optional(),
+      limit: z.number().int().min(1).max(MAX_HISTORY_PAGE).default(50),
+    }),
+    result: searchShape,
+    run: async ({ service }, params) => renderSearch(await service.search(params)),
+  }),
   'conversation.list': method({
     summary: 'Everybody with whom one can or could talk, newest activity first.',
     needs: 'node',
@@ -459,6 +479,27 @@ export const METHODS = {
       await service.setDraft(params.who, params.text)
       return {}
     },
+  }),
+  'settings.list': method({
+    summary: 'The configuration: what holds, and where it came from.',
+    needs: 'both',
+    scope: 'read',
+    example: {},
+    params: nothing,
+    result: z.array(settingShape),
+    run: ({ settings }) => settings.list(),
+  }),
+  'settings.set': method({
+    summary: 'Writes a key of the configuration into the home, or takes it out with null.',
+    needs: 'both',
+    scope: 'admin',
+    example: { key: 'logLevel', value: 'debug' },
+    params: z.strictObject({
+      key: text.min(1).max(64),
+      value: text.max(MAX_CONFIG_BYTES).nullable().describe('lists are separated by commas'),
+    }),
+    result: settingShape,
+    run: ({ settings }, { key, value }) => settings.set(key, value),
   }),
   'token.create': method({
     summary: 'A token for a program that calls over HTTP; it is shown this once.',

@@ -175,6 +175,13 @@ export interface HistoryEntry {
   missing?: number
 }
 
+export interface SearchResult {
+  /** `id` is the contact's. */
+  messages: (HistoryEntry & { id: string })[]
+  /** Whether everything was looked through; of very much text only the newest is. */
+  complete: boolean
+}
+
 export interface HistoryOptions {
   who: string
   limit: number
@@ -252,6 +259,28 @@ export interface TokenView {
 /** A caller by its token. */
 export interface KnownToken extends Caller {
   tokenId: string
+}
+
+/** One key of the configuration. */
+export interface SettingRow {
+  key: string
+  /** As text, lists separated by commas; null where nothing is set and there is no default. */
+  value: string | null
+  origin: 'flag' | 'environment' | 'file' | 'default'
+  description: string
+  /** A node that runs takes a change at its next start. */
+  restart: boolean
+}
+
+/** The configuration of a home. */
+export interface SettingsService {
+  list(): Promise<SettingRow[]>
+  /**
+   * Writes a value into the config file; null takes the key out again.
+   * @returns the row as it is then: a flag or a variable may still hold against the file
+   * @throws ConfigError `CONFIG`
+   */
+  set(key: string, value: string | null): Promise<SettingRow>
 }
 
 /** The tokens of a node. */
@@ -332,6 +361,8 @@ export interface NodeService extends TokenService {
    */
   history(options: HistoryOptions): Promise<HistoryEntry[]>
 
+  /** The newest messages that contain `query`, of one conversation or of all, newest first. */
+  search(options: { query: string; who?: string; limit: number }): Promise<SearchResult>
   /** Everybody with whom there is or could be a conversation, newest activity first. */
   conversations(): Promise<ConversationView[]>
   /** Marks as read, up to a message or all. @throws UsageError `UNKNOWN_MESSAGE` */

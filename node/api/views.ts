@@ -18,6 +18,7 @@ import {
   type RelayProof,
   type RelaySettings,
   type RequestView,
+  type SearchResult,
   type TokenView,
   TRUST_STATES,
   type TraceStep,
@@ -104,6 +105,19 @@ export const pageShape = z.object({
     .describe(
       'there may be others: ask again with `before` set to the first of these, or with `after` set to the last when that was asked',
     ),
+})
+
+export const searchShape = z.object({
+  messages: z.array(historyEntry.extend({ id: z.string().describe('ID of the contact') })),
+  complete: z.boolean().describe('everything was looked through; of very much text only the newest is'),
+})
+
+export const settingShape = z.object({
+  key: z.string(),
+  value: z.string().nullable().describe('lists are separated by commas'),
+  origin: z.enum(['flag', 'environment', 'file', 'default']),
+  description: z.string(),
+  restart: z.boolean().describe('a node that runs takes a change at its next start'),
 })
 
 export const eventShape = z.object({
@@ -273,6 +287,12 @@ export function renderConversation({ last, ...view }: ConversationView): z.input
     .slice(0, MAX_PREVIEW_CHARACTERS)
     .join('')
   return { ...view, last: { ...last, text, sentAt: iso(last.sentAt) } }
+}
+
+/** Of what was found at most `MAX_HISTORY_PAGE_BYTES` of text, the newest. */
+export function renderSearch({ messages, complete }: SearchResult): z.input<typeof searchShape> {
+  const { messages: kept, more } = historyPage(messages, Infinity, true)
+  return { messages: kept.map((message, i) => ({ ...message, id: messages[i]!.id })), complete: complete && !more }
 }
 
 function renderEntry(entry: HistoryEntry): z.input<typeof historyEntry> {

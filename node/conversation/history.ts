@@ -189,6 +189,31 @@ export class History {
     return messages.map((message, i) => ({ ...message, missing: missing[i]! }))
   }
 
+  /**
+   * The newest messages of a conversation in which `needle` stands, newest first.
+   * @param needle in lower case
+   * @param budget how many rows may be looked at; what was is taken off
+   */
+  async search(
+    conversation: Uint8Array,
+    { needle, limit, budget }: { needle: string; limit: number; budget: { rows: number } },
+  ): Promise<HistoryMessage[]> {
+    const found: HistoryMessage[] = []
+    for (let to: Uint8Array | undefined; budget.rows > 0 && found.length < limit; ) {
+      const wanted = Math.min(SEARCH_STEP, budget.rows)
+      const range = { table: TABLE.history, scope: conversation, ...(to && { to }), limit: wanted, reverse: true }
+      const rows = await this.#store.list(range)
+      budget.rows -= rows.length
+      for (const row of rows) {
+        const message = await this.#read(conversation, row)
+        if (message.text?.toLowerCase().includes(needle) && found.length < limit) found.push(message)
+      }
+      if (rows.length < wanted) break
+      to = rows.at(-1)!.position
+    }
+    return found
+  }
+
   /** The newest message of a conversation. */
   async newest(conversation: Uint8Array): Promise<HistoryMessage | undefined> {
     const [row] = await this.#store.list({ table: TABLE.history, scope: conversation, limit: 1, reverse: true })

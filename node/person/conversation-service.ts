@@ -1,16 +1,24 @@
 /** What the API offers of conversations: the list of them, pages, what is read, and what was begun. */
-import type { ConversationView, DeliveryState, HistoryEntry, HistoryOptions, NodeService } from '../api/service.ts'
+import type {
+  ConversationView,
+  DeliveryState,
+  HistoryEntry,
+  HistoryOptions,
+  NodeService,
+  SearchResult,
+} from '../api/service.ts'
 import type { HistoryMessage } from '../conversation/history.ts'
 import { fromHex, toHex } from '../crypto/bytes.ts'
 import { Transaction } from '../delivery/journal.ts'
 import { UsageError } from '../errors.ts'
 import { type Contact, isFriend } from '../friendship/contact.ts'
 import { idToText } from '../identity/root.ts'
+import { MAX_SEARCHED_MESSAGES } from '../limits.ts'
 import type { ContactService } from './contact-service.ts'
 import type { Parts } from './parts.ts'
 
 type ConversationParts = Pick<Parts, 'self' | 'friendship' | 'conversations' | 'delivery' | 'journal'>
-type ConversationMethods = 'history' | 'conversations' | 'markRead' | 'setDraft'
+type ConversationMethods = 'history' | 'search' | 'conversations' | 'markRead' | 'setDraft'
 
 export class ConversationService implements Pick<NodeService, ConversationMethods> {
   readonly #parts: ConversationParts
@@ -47,6 +55,32 @@ export class ConversationService implements Pick<NodeService, ConversationMethod
     return views
       .toSorted((a, b) => b.active - a.active || (a.view.petname < b.view.petname ? -1 : 1))
       .map(({ view }) => view)
+  }
+
+  async search({ query, who, limit }: { query: string; who?: string; limit: number }): Promise<SearchResult> {
+    const { friendship, conversations } = this.#parts
+    const needle = query.toLowerCase()
+    const budget = { rows: MAX_SEARCHED_MESSAGES }
+    const contacts = who === undefined ? await this.#byActivity() : [friendship.resolve(who)]
+    const found: SearchResult['messages'] = []
+    for (const contact of contacts) {
+      const options = { needle, limit, budget }
+      const messages = await conversations.history.search(this.#conversationOf(contact), options)
+      found.push(...messages.map((message) => ({ ...this.#entry(contact, message), id: idToText(contact.id) })))
+    }
+    const messages = found.toSorted((a, b) => b.receivedAt - a.receivedAt).slice(0, limit)
+    return { messages, complete: budget.rows > 0 }
+  }
+
+  /** Who wrote or was written to last comes first. */
+  async #byActivity(): Promise<Contact[]> {
+    const { friendship, conversations } = this.#parts
+    const active = new Map<Contact, number>()
+    for (const contact of friendship.all()) {
+      const newest = await conversations.history.newest(this.#conversationOf(contact))
+      if (newest) active.set(contact, newest.receivedAt)
+    }
+    return [...active].toSorted(([, a], [, b]) => b - a).map(([contact]) => contact)
   }
 
   async markRead(who: string, upTo?: string): Promise<{ unread: number }> {

@@ -32,6 +32,7 @@ import {
   type RelayProof,
   type RelaySettings,
   type RequestView,
+  type SearchResult,
   type SafetyNumberView,
   type TokenView,
   type TraceStep,
@@ -279,6 +280,15 @@ export class FakeNode implements NodeService {
     const found = all.slice(begin, end).filter((each) => each.text.includes(options.search ?? ''))
     if (options.markRead) this.#read(contact, 0)
     return options.after === undefined ? found.slice(-options.limit) : found.slice(0, options.limit)
+  }
+
+  async search({ query, who, limit }: { query: string; who?: string; limit: number }): Promise<SearchResult> {
+    const id = who === undefined ? undefined : this.#contact(who).id
+    const found = this.messages.filter(
+      (each) => each.text.includes(query) && (id === undefined || each.conversation === id),
+    )
+    const messages = found.toReversed().map((each) => ({ ...each, id: each.conversation }))
+    return { messages: messages.slice(0, limit), complete: true }
   }
 
   async conversations(): Promise<ConversationView[]> {

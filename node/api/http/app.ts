@@ -10,7 +10,8 @@ import { UsageError } from '../../errors.ts'
 import { MAX_API_REQUEST_BYTES } from '../../limits.ts'
 import { checkCaller } from '../caller.ts'
 import type { Dispatcher } from '../dispatcher.ts'
-import { METHODS } from '../methods.ts'
+import { beginOf } from '../event-page.ts'
+import { consumerName, METHODS } from '../methods.ts'
 import { cursorShape } from '../views.ts'
 import { type Admission, PAGE_HEADER } from './admission.ts'
 import type { EventStreams, StreamRequest } from './event-streams.ts'
@@ -102,12 +103,15 @@ function refuseSubscription(): never {
 }
 
 function addEvents(app: App, { dispatcher, admission, streams }: AppInit): void {
-  app.get('/events', originGuard, (c) => {
+  app.get('/events', originGuard, async (c) => {
     const caller = admission.callerOf(c)
     checkCaller(caller, 'GET /events', METHODS['events.subscribe'])
     admission.allowanceOf(caller).enter(1)()
     const last = c.req.header('last-event-id') ?? c.req.query('since')
-    const since = last === undefined || last === '' ? dispatcher.service.lastCursor() : cursorOf(last)
+    const since = await beginOf(dispatcher.seenBy(caller), {
+      ...(last !== undefined && last !== '' && { since: cursorOf(last) }),
+      ...consumerOf(c.req.query('consumer')),
+    })
     return streams.answer(c, caller, { since, ...kindsOf(c.req.query('kinds')) })
   })
 }
@@ -116,6 +120,13 @@ function cursorOf(text: string): number {
   const cursor = cursorShape.safeParse(/^\d{1,16}$/.test(text) ? Number(text) : undefined)
   if (cursor.success) return cursor.data
   throw new UsageError('INVALID_PARAMS', 'since, or Last-Event-ID, is the cursor of an event')
+}
+
+function consumerOf(text: string | undefined): { consumer?: string } {
+  if (text === undefined || text === '') return {}
+  const consumer = consumerName.safeParse(text)
+  if (consumer.success) return { consumer: consumer.data }
+  throw new UsageError('INVALID_PARAMS', 'a consumer has a name of 1 to 64 letters, digits, dots, lines and hyphens')
 }
 
 function kindsOf(text: string | undefined): Pick<StreamRequest, 'kinds'> {

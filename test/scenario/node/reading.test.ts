@@ -2,6 +2,8 @@
 import { expect } from 'chai'
 import type { NodeEvent } from '../../../node/api/service.ts'
 import { Drafts } from '../../../node/conversation/drafts.ts'
+import { History } from '../../../node/conversation/history.ts'
+import { Threads } from '../../../node/conversation/threads.ts'
 import { utf8 } from '../../../node/crypto/bytes.ts'
 import { sha256 } from '../../../node/crypto/hash.ts'
 import { Transaction } from '../../../node/delivery/journal.ts'
@@ -10,7 +12,7 @@ import { TABLE } from '../../../node/ports.ts'
 import { bytes, bytesBetween, decode, encode, list, optional, struct, uint } from '../../../node/wire/schema.ts'
 import { HOUR } from '../../simulation/engine.ts'
 import { befriend, type Person } from '../../simulation/people.ts'
-import { codeOf, createVillage, eventsOf, sayOnce, settle, untilRest, type Village } from './village.ts'
+import { codeOf, createVillage, diskOf, eventsOf, idOf, sayOnce, settle, untilRest, type Village } from './village.ts'
 
 async function unreadOf(person: Person, who: string) {
   const all = await person.do((it) => it.conversations())
@@ -129,6 +131,41 @@ describe('conversations as faces see them', () => {
     expect(await page({ after: ids[8] })).to.deep.equal([])
     expect(await page({ before: ids[3] })).to.deep.equal(['text 0', 'text 1', 'text 2'])
     expect(await page({ after: ids[1], search: '8' })).to.deep.equal(['text 8'])
+  })
+})
+
+describe('a search', () => {
+  it('finds in one conversation or in all, newest first, whatever the capitals', async () => {
+    const village = await createVillage(820)
+    const { world, alice, bob } = village
+    const carol = await settle(village, 'carol')
+    await befriend(world, alice, carol)
+    await talk(village, ['a tern in Aarhus', 'nothing', 'AARHUS again'])
+    await world.pass(HOUR)
+    await alice.do((it) => it.send('carol', 'to aarhus, then'))
+    const find = async (options: { query: string; who?: string; limit?: number }): Promise<string[]> => {
+      const { messages, complete } = await alice.do((it) => it.search({ limit: 10, ...options }))
+      expect(complete).to.equal(true)
+      return messages.map(({ text }) => text)
+    }
+    expect(await find({ query: 'aarhus' })).to.deep.equal(['to aarhus, then', 'AARHUS again', 'a tern in Aarhus'])
+    expect(await find({ query: 'aarhus', limit: 2 })).to.deep.equal(['to aarhus, then', 'AARHUS again'])
+    expect(await find({ query: 'aarhus', who: 'bob' })).to.deep.equal(['AARHUS again', 'a tern in Aarhus'])
+    expect(await find({ query: 'oslo' })).to.deep.equal([])
+    const [first] = (await alice.do((it) => it.search({ query: 'tern', limit: 1 }))).messages
+    expect(first!.id).to.equal(bob.it.id)
+  })
+
+  it('looks through only so much, the newest', async () => {
+    const village = await createVillage(821)
+    const { alice } = village
+    await talk(village, ['needle 1', 'hay 1', 'hay 2', 'needle 2'])
+    const conversation = new Threads({ store: diskOf(village, alice), selfId: await idOf(alice) })
+    const history = new History(diskOf(village, alice))
+    const budget = { rows: 3 }
+    const options = { needle: 'needle', limit: 10, budget }
+    const found = await history.search(conversation.conversationWith(await idOf(village.bob)), options)
+    expect([found.length, budget.rows]).to.deep.equal([1, 0])
   })
 })
 

@@ -22,9 +22,12 @@ function contextOf(service: FakeNode): CallContext {
     events: ({ since, limit, kinds }) => readEventPage(service, { since, limit, wants: wantsKinds(kinds) }),
     subscribe: () => 1,
     unsubscribe: () => true,
+    settings: { list: async () => [SETTING], set: async () => SETTING },
     openPage: async () => 'http://127.0.0.1:1',
   }
 }
+
+const SETTING = { key: 'logLevel', value: 'debug', origin: 'file', description: '', restart: true } as const
 
 async function call(service: FakeNode, name: string, params: unknown): Promise<unknown> {
   const method = findMethod(name)!

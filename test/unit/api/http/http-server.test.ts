@@ -109,6 +109,17 @@ describe('the API over HTTP', () => {
     }
   })
 
+  it('goes on where a consumer is, by its name', async () => {
+    const bot = await caller(['read'])
+    for (let i = 1; i <= 3; i++) node.emit('message', { text: String(i) })
+    await bot.rpc('events.since', { consumer: 'echo', since: 0 })
+    await bot.rpc('events.ack', { consumer: 'echo', cursor: 2 })
+    const events = bot.events('/events?consumer=echo')
+    expect((await events.next()).value!.id).to.equal('3')
+    await events.return()
+    expect((await bot.call('/events?consumer=a%20b')).code).to.equal('INVALID_PARAMS')
+  })
+
   it('T46 a token of one conversation sees the events of that one', async () => {
     const bot = await caller(['read'], 'bob')
     const events = bot.events('/events?since=0')
