@@ -115,7 +115,9 @@ export class RelayWatch {
     if (request.verb === VERB.acknowledge || request.verb === VERB.release) {
       const { args } = decode(wire.signedArgs, request.args, MAX_FRAME_BYTES)
       if (request.verb === VERB.release) {
-        this.#released.set(toHex(decode(wire.releaseArgs, args, MAX_FRAME_BYTES).address), this.#age)
+        const address = toHex(decode(wire.releaseArgs, args, MAX_FRAME_BYTES).address)
+        // said again, because the answer was lost, it is remembered no longer
+        this.#released.set(address, this.#released.get(address) ?? this.#age)
       } else {
         for (const cid of decode(wire.acknowledgeArgs, args, MAX_FRAME_BYTES).cids.map(toHex)) {
           if (this.#stored.has(cid)) this.#acknowledged.add(cid)
