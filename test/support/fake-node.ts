@@ -62,6 +62,8 @@ export class FakeNode implements NodeService {
   reaches: DeliveryState = 'custody'
   /** Thrown by the next `add`. */
   addError: Error | undefined
+  /** Why a request that is made waits. */
+  addReason: string | undefined
   /** What `trace` answers. */
   steps: TraceStep[] = []
   /** Resolves the calls of `waitForState`; without it they answer at once. */
@@ -180,7 +182,8 @@ export class FakeNode implements NodeService {
 
   async add(options: { target: string; petname?: string }): Promise<{ id: string; state: ContactState }> {
     if (this.addError !== undefined) throw this.addError
-    return this.befriend(options.petname ?? 'stranger', { state: 'outgoing' })
+    const reason = this.addReason !== undefined && { reason: this.addReason }
+    return this.befriend(options.petname ?? 'stranger', { state: 'outgoing', ...reason })
   }
 
   async requests(): Promise<RequestView[]> {

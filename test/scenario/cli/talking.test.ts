@@ -46,6 +46,24 @@ describe('kith among friends', () => {
     ])
   })
 
+  it('stores a request for an ID whose records are not found yet, and says so', async () => {
+    shell.node.addReason = 'their records were not found yet'
+    const stored = await shell.run('add kith1carol --as carol')
+    expect([stored.status, stored.stdout]).to.deep.equal([
+      0,
+      'Request stored: their records were not found yet. A running node goes on looking.\n',
+    ])
+    expect(stored.stderr).to.include('kith up')
+    expect(await shell.run('add kith1dora --as dora --json')).to.deep.include({
+      status: 0,
+      json: [{ v: 1, id: 'kith1dora', state: 'outgoing', reason: 'their records were not found yet' }],
+    })
+    expect((await shell.run('friends --json')).json.find(({ petname }) => petname === 'dora')).to.include({
+      state: 'outgoing',
+      reason: 'their records were not found yet',
+    })
+  })
+
   it('answers requests', async () => {
     shell.node.knock('dave', 'we met')
     shell.node.knock('eve')
