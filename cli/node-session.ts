@@ -3,9 +3,9 @@
  * for as long as it lasts. A node that needs the network serves the same socket, so that the next command joins it; one
  * that only reads holds the data directory for a moment. Who loses the race for the directory tries again for a while.
  */
-import { duplexPair } from 'node:stream'
+import { type Duplex, duplexPair } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ApiClient, connectToNode } from '../node/api/client.ts'
+import { ApiClient, connectToNode, openNodeSocket } from '../node/api/client.ts'
 import type { OpenNodeOptions, RunningNode } from '../node/api/runtime.ts'
 import { ApiServer } from '../node/api/server.ts'
 import { KithError, StoreError, UsageError } from '../node/errors.ts'
@@ -49,6 +49,25 @@ export async function withNode<T>(
   const got = await openOrJoin(context, { home, role: 'node', passphrase, config, offline: !needs.network })
   if ('api' in got) return useClient(context, got, use)
   return useOwn(context, got, needs, use)
+}
+
+/**
+ * Runs `use` with a connection to the node itself, for whoever speaks the protocol on it; the node is the one that runs, or
+ * this process for as long as it lasts.
+ */
+export async function withNodeStream<T>(context: Context, use: (stream: Duplex) => Promise<T>): Promise<T> {
+  const home = homeOf(context)
+  const socket = await openNodeSocket(home, context.env)
+  if (socket !== undefined) return await use(socket)
+  if (!(await context.runtime.hasIdentity(home))) throw noIdentity(home)
+  const passphrase = await readPassphrase(context)
+  const { values: config } = await loadConfig(context, 'node')
+  const got = await openOrJoin(context, { home, role: 'node', passphrase, config })
+  if ('api' in got) {
+    got.api.close()
+    return await withNodeStream(context, use)
+  }
+  return await serveOwn(context, got, { network: true, settle: true }, (server) => use(localStream(server)))
 }
 
 /** The error of a home where `kith init` has not been run. */
@@ -131,11 +150,15 @@ export function alreadyRunning(home: string): StoreError {
 
 /** A client of a node in the same process. */
 export function localClient(server: ApiServer): ApiClient {
+  return new ApiClient(localStream(server))
+}
+
+function localStream(server: ApiServer): Duplex {
   const [ours, theirs] = duplexPair()
   // Unlike a socket's, the ends of a pair do not learn of each other's end.
   ours.on('close', () => theirs.destroy())
   server.accept(theirs)
-  return new ApiClient(ours)
+  return ours
 }
 
 function openOrJoin(context: Context, options: OpenNodeOptions): Promise<RunningNode | NodeSession> {
@@ -160,12 +183,22 @@ async function useOwn<T>(
   needs: NodeNeeds,
   use: (session: NodeSession) => Promise<T>,
 ): Promise<T> {
+  return await serveOwn(context, running, needs, (server) =>
+    useClient(context, { api: localClient(server), transient: true }, use),
+  )
+}
+
+async function serveOwn<T>(
+  context: Context,
+  running: RunningNode,
+  needs: NodeNeeds,
+  use: (server: ApiServer) => Promise<T>,
+): Promise<T> {
   const settings = new HomeSettings({ path: configPath(homeOf(context)), env: context.env })
   const server = new ApiServer({ service: running.service, role: 'node', transient: true, settings })
   try {
     if (needs.network) await server.listen(homeOf(context), context.env)
-    const api = localClient(server)
-    const result = await useClient(context, { api, transient: true }, use)
+    const result = await use(server)
     if (needs.settle === true && running.settle !== undefined) {
       await interruptible(context.signal, running.settle(SETTLE_MS))
     }

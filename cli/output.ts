@@ -7,7 +7,7 @@ import { styleText } from 'node:util'
 import { KithError } from '../node/errors.ts'
 import { OutputClosedError } from './exit-status.ts'
 import { hintFor } from './hints.ts'
-import { sanitiseLine, terminalSafeJson } from './sanitise.ts'
+import { escapeJson, sanitiseLine, terminalSafeJson } from './sanitise.ts'
 
 /** Version of what `--json` prints. */
 export const OUTPUT_VERSION = 1
@@ -49,6 +49,16 @@ export class Output {
   /** One object of data, in one line. @throws OutputClosedError when nobody reads any more */
   object(value: object): Promise<void> {
     return write(this.#stdout, `${terminalSafeJson({ v: OUTPUT_VERSION, ...value })}\n`)
+  }
+
+  /** A value as JSON over several lines: what a program said, for people. @throws OutputClosedError */
+  async document(value: unknown): Promise<void> {
+    await write(this.#stdout, `${terminalSafeJson(value, 2)}\n`)
+  }
+
+  /** A line that is JSON already. @throws OutputClosedError when nobody reads any more */
+  async jsonLine(line: string): Promise<void> {
+    await write(this.#stdout, `${escapeJson(line)}\n`)
   }
 
   /**

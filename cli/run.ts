@@ -6,12 +6,14 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { UsageError } from '../node/errors.ts'
 import { addChatCommand } from './commands/chat.ts'
 import type { Runner } from './commands/command.ts'
+import { addBotCommands } from './commands/bots.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addFriendCommands } from './commands/friends.ts'
 import { addHelpCommand } from './commands/help.ts'
 import { addIdentityCommands } from './commands/identity.ts'
 import { addInviteCommands } from './commands/invites.ts'
 import { addMessageCommands } from './commands/messages.ts'
+import { addRpcCommand } from './commands/rpc.ts'
 import { addRunCommands } from './commands/run-node.ts'
 import { addSettingsCommands } from './commands/settings.ts'
 import { addSwarmCommand } from './commands/swarm.ts'
@@ -131,6 +133,8 @@ function createProgram(init: CliInit, outcome: Outcome): Command {
   addMessageCommands(program, runner)
   addWatchCommand(program, runner)
   addChatCommand(program, runner, init.stdout)
+  addRpcCommand(program, runner)
+  addBotCommands(program, runner)
   addSettingsCommands(program, runner)
   addSwarmCommand(program, runner)
   addHelpCommand(program, runner)

@@ -55,9 +55,14 @@ export function sanitiseLines(text: string): string[] {
   return text.split(LINE_BREAK).map(sanitiseLine)
 }
 
-/** JSON in one line that a terminal can show: what it might obey is written as `\u…`, the value stays the same. */
-export function terminalSafeJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[\u007f-\u009f\p{Cf}\u2028\u2029]/gu, (character) =>
+/** JSON that a terminal can show, in one line unless indented: what it might obey is written as `\u…`, the value stays the same. */
+export function terminalSafeJson(value: unknown, indent = 0): string {
+  return escapeJson(JSON.stringify(value, null, indent))
+}
+
+/** JSON that somebody else wrote, with what a terminal might obey as `\u…`; the value stays the same. */
+export function escapeJson(json: string): string {
+  return json.replace(/[\u007f-\u009f\p{Cf}\u2028\u2029]/gu, (character) =>
     Array.from({ length: character.length }, (_, i) => escapeUnit(character.charCodeAt(i))).join(''),
   )
 }

@@ -51,6 +51,11 @@ export class ApiClient {
     return this.#request(method, params, () => undefined)
   }
 
+  /** As `call`, of a method that the caller of the command named; parameters and result are the node's to check. */
+  async callByName(method: string, params: Record<string, unknown>): Promise<unknown> {
+    return await this.call(method as 'rpc.hello', params as Record<string, never>)
+  }
+
   /**
    * Events after a cursor, where a consumer is, or from now on; ends by `return` of the iterator or when `signal` is aborted.
    * @param from a number is a cursor
@@ -166,10 +171,16 @@ function gone(): NetworkError {
  * @throws ConfigError `SOCKET_FOLDER` when the folder or the socket is not this user's alone
  */
 export async function connectToNode(home: string, env: Environment): Promise<ApiClient | undefined> {
+  const socket = await openNodeSocket(home, env)
+  return socket && new ApiClient(socket)
+}
+
+/** As `connectToNode`, the connection itself. */
+export async function openNodeSocket(home: string, env: Environment): Promise<Socket | undefined> {
   for (const path of await socketPathsOf(home, env)) {
     if (!(await checkOwned(dirname(path)))) continue
     const socket = await connectTo(path)
-    if (socket !== undefined) return new ApiClient(socket)
+    if (socket !== undefined) return socket
   }
   return undefined
 }

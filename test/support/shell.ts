@@ -16,6 +16,8 @@ export interface Ran {
 
 export interface RunOptions {
   stdin?: string | Uint8Array
+  /** Standard input stays open. @default false */
+  keepsInput?: boolean
   /** Standard output is a terminal of so many columns. */
   columns?: number
   /** Answers to questions, in order; running out of them fails the test. */
@@ -69,7 +71,8 @@ export class Shell {
     const interruption = new AbortController()
     options.signal?.addEventListener('abort', () => interruption.abort(options.signal?.reason))
     const stdin = new PassThrough()
-    stdin.end(options.stdin ?? '')
+    if (options.keepsInput === true) stdin.write(options.stdin ?? '')
+    else stdin.end(options.stdin ?? '')
     const given = typeof line === 'string' ? line.split(' ') : line
     const argv =
       options.bare === true ? given : [...given, '--home', this.home, '--passphrase-file', this.passphraseFile]
