@@ -20,7 +20,7 @@ export type Action =
   | { type: 'notice'; notice: Notice }
   | { type: 'command'; line: string }
   | { type: 'line'; line: string }
-  | { type: 'chord'; chord: string }
+  | { type: 'chord'; chord: string; text?: string }
   | { type: 'typed'; text: string }
   | { type: 'pasted'; text: string }
   | { type: 'focus'; focused: boolean }

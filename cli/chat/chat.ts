@@ -23,6 +23,8 @@ export interface ChatOutside {
 
 export interface ChatInit {
   state: ChatState
+  /** No other chat has it: at most 40 printable ASCII characters. */
+  name: string
   outside: ChatOutside
   /** A node again, after it has gone; undefined when there is none yet. */
   rejoin(): Promise<NodeSession | undefined>
@@ -240,12 +242,16 @@ export class Chat {
   #send({ id, local, text }: Extract<Effect, { do: 'send' }>): void {
     this.#write(async (api) => {
       try {
-        const { messageId, state } = await api.call('message.send', { who: id, text })
+        // After an answer that was lost with the connection, the same key does not send twice.
+        const idempotencyKey = `${this.#init.name}-${local}`
+        const { messageId, state } = await api.call('message.send', { who: id, text, idempotencyKey })
         // The node's own time comes with the event.
         const sentAt = new Date().toISOString()
         this.dispatch({ type: 'accepted', id, local, messageId, state, sentAt })
       } catch (error) {
         if (!(error instanceof KithError)) throw error
+        // It is sent again once the node is back.
+        if (error.code === 'NODE_GONE') return
         this.dispatch({ type: 'refused', id, local, reason: error.message })
       }
     })

@@ -89,8 +89,39 @@ export interface ComposedLines {
   column: number
 }
 
+const laidOut = new WeakMap<Composer, { columns: number; composed: ComposedLines }>()
+
 /** @param columns of a line; 2 or more */
-export function layOut({ text, cursor }: Composer, columns: number): ComposedLines {
+export function layOut(composer: Composer, columns: number): ComposedLines {
+  const known = laidOut.get(composer)
+  if (known?.columns === columns) return known.composed
+  const composed = layOutAnew(composer, columns)
+  laidOut.set(composer, { columns, composed })
+  return composed
+}
+
+interface Shown {
+  shown: string
+  wide: number
+}
+/** A text repeats its characters; a few thousand of them are enough for any. */
+const MAX_KNOWN_GRAPHEMES = 4096
+/** Scripts join a few letters; what is wider is none of theirs. */
+const MAX_GRAPHEME_COLUMNS = 8
+const knownGraphemes = new Map<string, Shown>()
+
+function shownGrapheme(grapheme: string): Shown {
+  const known = knownGraphemes.get(grapheme)
+  if (known !== undefined) return known
+  const whole = showable(grapheme)
+  const shown = textWidth(whole) > MAX_GRAPHEME_COLUMNS ? '\ufffd' : whole
+  const made = { shown, wide: textWidth(shown) }
+  if (knownGraphemes.size >= MAX_KNOWN_GRAPHEMES) knownGraphemes.clear()
+  knownGraphemes.set(grapheme, made)
+  return made
+}
+
+function layOutAnew({ text, cursor }: Composer, columns: number): ComposedLines {
   const lines: string[] = []
   const at = { row: 0, column: 0 }
   let offset = 0
@@ -99,8 +130,7 @@ export function layOut({ text, cursor }: Composer, columns: number): ComposedLin
     let used = 0
     for (const grapheme of graphemes(logical)) {
       if (offset === cursor) Object.assign(at, { row: lines.length, column: used })
-      const shown = showable(grapheme)
-      const wide = textWidth(shown)
+      const { shown, wide } = shownGrapheme(grapheme)
       if (used + wide > columns) {
         lines.push(line)
         ;[line, used] = ['', 0]

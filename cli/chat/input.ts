@@ -9,7 +9,10 @@ const FOCUS_OUT = '[O'
 export function inputActions(input: string, key: KeyPress): Action[] {
   if (input === FOCUS_IN || input === FOCUS_OUT) return [{ type: 'focus', focused: input === FOCUS_IN }]
   const chord = chordOf(input, key)
-  if (chord !== undefined) return [{ type: 'chord', chord }]
+  if (chord !== undefined) {
+    const isCharacter = key.meta && !key.ctrl && /^[!-~]$/.test(input)
+    return [{ type: 'chord', chord, ...(isCharacter ? { text: input } : {}) }]
+  }
   // oxlint-disable-next-line no-control-regex -- keys are told from text by it
   const pieces = input.match(/[\u0000-\u001f]|[^\u0000-\u001f]+/g) ?? []
   return pieces.map((piece, index): Action => {

@@ -11,12 +11,17 @@ import { sendComposed } from './sending.ts'
 import { runCommand } from './slash-commands.ts'
 import { type ChatState, currentTimeline, type View } from './state.ts'
 
-/** A key that is no text. */
-export function pressed(state: ChatState, chord: string): Step {
+/**
+ * A key that is no text.
+ * @param text of a character that came behind an escape: with Alt, or typed right after the Escape key, which terminals
+ *   write alike
+ */
+export function pressed(state: ChatState, chord: string, text?: string): Step {
   const picked = chosen(state, chord)
   if (picked !== undefined) return picked
   const name = keyOf(state.settings.keys, chord, modesOf(state))
-  return name === undefined ? still(state) : ACTIONS[name](state)
+  if (name !== undefined) return ACTIONS[name](state)
+  return text === undefined ? still(state) : andThen(ACTIONS.escape(state), (next) => typed(next, text))
 }
 
 /** Text that was typed; on an empty line single characters may be keys. */

@@ -114,7 +114,8 @@ function layOut(state: ChatState, message: ChatMessage, who: string, columns: nu
   const joined = isWide ? words : [words[0]! + (words[1] ?? ''), ...words.slice(2)]
   const wrapped = joined.flatMap((line) => wrapText(line, room))
   const tone: Tone = message.direction === 'out' ? 'cyan' : 'green'
-  return folded(state, message, wrapped).map((text, index) =>
+  const fitting = folded(state, message, wrapped).map((text) => truncate(text, room, cut))
+  return fitting.map((text, index) =>
     index === 0
       ? [{ text: head, ...markStyle(message) }, { text: name, tone }, { text: `${bar} `, dim: true }, { text }]
       : [{ text: `${indent}${bar} `, dim: true }, { text }],

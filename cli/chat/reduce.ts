@@ -19,7 +19,7 @@ export function reduce(state: ChatState, action: Action): Step {
 function act(state: ChatState, action: Action): Step {
   switch (action.type) {
     case 'chord':
-      return pressed(said(state), action.chord)
+      return pressed(said(state), action.chord, action.text)
     case 'typed':
       return typed(said(state), action.text)
     case 'pasted':

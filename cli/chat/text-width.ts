@@ -34,6 +34,14 @@ export function graphemes(text: string): string[] {
   return Array.from(segmenter.segment(text), ({ segment }) => segment)
 }
 
+/** What is not parted at the end of a line: graphemes, and the characters of those that no two columns hold. */
+function parts(text: string): string[] {
+  if (!BEYOND_ASCII.test(text)) return text.split('')
+  return graphemes(text).flatMap((grapheme) =>
+    grapheme.length > 1 && textWidth(grapheme) > 2 ? Array.from(grapheme) : [grapheme],
+  )
+}
+
 /** Columns of a line that went through `showable`. */
 export function textWidth(text: string): number {
   return stringWidth(text)
@@ -46,7 +54,7 @@ export function truncate(text: string, columns: number, sign = '…'): string {
   if (room < 0) return ''
   let taken = ''
   let used = 0
-  for (const grapheme of graphemes(text)) {
+  for (const grapheme of parts(text)) {
     used += textWidth(grapheme)
     if (used > room) break
     taken += grapheme
@@ -68,7 +76,7 @@ export function wrapText(line: string, columns: number): string[] {
   let used = 0
   // where the piece can be broken, and its width up to there
   let space = { at: -1, used: 0 }
-  for (const grapheme of graphemes(line)) {
+  for (const grapheme of parts(line)) {
     const wide = textWidth(grapheme)
     if (used + wide > columns) {
       if (grapheme === ' ') {

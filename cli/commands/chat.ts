@@ -41,6 +41,7 @@ async function chat(context: Context, stdout: Terminal, who: string | undefined,
       const { rows = PLAIN_ROWS, columns = 80 } = stdout as Terminal & { rows?: number }
       const running = new Chat({
         state: initialState(settings, { rows, columns }),
+        name: `chat-${process.pid}-${Date.now().toString(36)}`,
         outside: createOutside(stdout, () => performance.now()),
         rejoin: () => join(known, homeOf(known)),
       })

@@ -1,74 +1,13 @@
 /** `kith` in a real terminal (tmux): prompts that show no passphrase, words that are shown once, and Ctrl-C. */
-import { execFileSync } from 'node:child_process'
 import { access, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { expect } from 'chai'
 import { findCanaries } from '../support/canary.ts'
 import { temporaryDirectories } from '../support/temporary-directories.ts'
-import { until } from '../support/until.ts'
+import { TerminalSession } from '../support/terminal-session.ts'
 import { hasTmux, titled } from './machine.ts'
 
-const LAUNCHER = resolve(import.meta.dirname, '../../cli/kith.cjs')
 const PASSPHRASE = 'seven purple gentians'
-const WAIT_MS = 30_000
-
-/** A shell in a terminal of 100 columns; a line `status N` follows each command. */
-class TerminalSession {
-  readonly #socket: string
-
-  constructor(directory: string) {
-    this.#socket = join(directory, 'tmux')
-    this.#tmux('-f', '/dev/null', 'new-session', '-d', '-x', '100', '-y', '60', `exec bash --norc --noprofile`)
-    this.#tmux('set-option', '-g', 'history-limit', '5000')
-    this.type(
-      `PS1=; kith() { "${process.execPath}" "${LAUNCHER}" --home "${directory}/home" "$@"; echo "status $?"; }; clear`,
-    )
-  }
-
-  /** Types a line and Enter. */
-  type(line: string): void {
-    this.#tmux('send-keys', '-l', line)
-    this.press('Enter')
-  }
-
-  press(key: string): void {
-    this.#tmux('send-keys', key)
-  }
-
-  /** Everything that was on the screen, since it was cleared. */
-  shown(): string {
-    return this.#tmux('capture-pane', '-p', '-J', '-S', '-')
-  }
-
-  /** Waits until the screen holds a text so many times. */
-  async shows(text: string | RegExp, times = 1): Promise<string> {
-    const pattern =
-      typeof text === 'string' ? new RegExp(text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`), 'g') : text
-    try {
-      return await until(
-        () => ([...this.shown().matchAll(pattern)].length >= times ? this.shown() : undefined),
-        WAIT_MS,
-      )
-    } catch {
-      throw new Error(`expected ${String(text)} ${times} times on the screen:\n${this.shown()}`)
-    }
-  }
-
-  clear(): void {
-    this.type('clear; tmux clear-history')
-  }
-
-  end(): void {
-    this.#tmux('kill-server')
-  }
-
-  #tmux(...args: string[]): string {
-    return execFileSync('tmux', ['-S', this.#socket, ...args], {
-      encoding: 'utf8',
-      env: { ...process.env, TERM: 'xterm' },
-    })
-  }
-}
 
 describe(titled('a terminal', hasTmux(), 'tmux'), () => {
   const temporaryDirectory = temporaryDirectories()
