@@ -11,6 +11,7 @@ import {
   CONFIG_KEYS,
   type ConfigSources,
   configSchema,
+  FACE_KEYS,
   resolveConfig,
   setConfigValue,
 } from '../node/config.ts'
@@ -39,7 +40,7 @@ export class HomeSettings implements SettingsService {
       value: textOf(values[key]),
       origin: origins[key].from,
       description: configSchema.shape[key].description ?? '',
-      restart: true,
+      restart: !FACE_KEYS.has(key),
     }))
   }
 

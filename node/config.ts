@@ -73,6 +73,9 @@ export type Config = z.infer<typeof configSchema>
 export type ConfigKey = keyof Config
 export const CONFIG_KEYS = Object.keys(configSchema.shape) as ConfigKey[]
 
+/** Keys that faces read for themselves: a node that runs has nothing to do with them. */
+export const FACE_KEYS: ReadonlySet<ConfigKey> = new Set<ConfigKey>(['notify', 'symbols', 'keys'])
+
 export interface Origin {
   from: 'flag' | 'environment' | 'file' | 'default'
   /** For people: `--listen`, `KITH_LISTEN`, `/…/config.toml:3`, `default`. */

@@ -1,5 +1,6 @@
 /** What can happen to the terminal chat, and what it wants done: both are data. */
 import type { DeliveryState } from '../../node/api/service.ts'
+import type { ChatSettings } from './chat-settings.ts'
 import type { ChatMessage, ChatState, Conversation, Notice, NodeState, View } from './state.ts'
 
 /** What comes from the node, from the terminal and from the person. */
@@ -18,6 +19,7 @@ export type Action =
   | { type: 'open'; id: string }
   | { type: 'view'; view: View }
   | { type: 'notice'; notice: Notice }
+  | { type: 'settings'; settings: ChatSettings }
   | { type: 'command'; line: string }
   | { type: 'line'; line: string }
   | { type: 'chord'; chord: string; text?: string }
@@ -49,7 +51,9 @@ export type NodeCall =
   | { call: 'verify'; who: string; confirm: boolean; number?: string }
   | { call: 'rename'; who: string; petname: string }
   | { call: 'trace'; messageId: string }
-  | { call: 'search'; query: string; who?: string }
+  | { call: 'search'; query: string }
+  | { call: 'settings' }
+  | { call: 'set'; key: string; value: string | null }
   | { call: 'status' }
 
 export type Effect =

@@ -5,6 +5,7 @@
 import type { ApiClient, Told } from '../../node/api/client.ts'
 import { KithError } from '../../node/errors.ts'
 import type { NodeSession } from '../node-session.ts'
+import type { ChatSettings } from './chat-settings.ts'
 import type { Action, Effect, PageEnd } from './actions.ts'
 import { runCall } from './node-calls.ts'
 import { actionOf, conversationRow, messageRow, nodeFacts } from './node-rows.ts'
@@ -26,6 +27,8 @@ export interface ChatInit {
   /** No other chat has it: at most 40 printable ASCII characters. */
   name: string
   outside: ChatOutside
+  /** What is set now. */
+  settings(): Promise<ChatSettings>
   /** A node again, after it has gone; undefined when there is none yet. */
   rejoin(): Promise<NodeSession | undefined>
 }
@@ -180,6 +183,7 @@ export class Chat {
       case 'call':
         return this.#ask(async (api) => {
           this.dispatch(await runCall(api, effect.call, this.#state))
+          if (effect.call.call === 'set') this.dispatch({ type: 'settings', settings: await this.#init.settings() })
           this.#refresh()
         })
       case 'alert': {

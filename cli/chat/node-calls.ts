@@ -10,6 +10,8 @@ import { type ChatState, type Choice, findConversation, nameOf } from './state.t
 
 /** Messages that a search shows. */
 const MOST_FOUND = 50
+/** Of the text of each so many characters. */
+const MOST_SHOWN = 300
 
 /** Runs a call. @returns what is to be shown of its answer @throws the error of the node */
 export async function runCall(api: ApiClient, call: NodeCall, state: ChatState): Promise<Action> {
@@ -47,7 +49,14 @@ export async function runCall(api: ApiClient, call: NodeCall, state: ChatState):
     case 'trace':
       return tracePage(await api.call('message.trace', { messageId: call.messageId }), state)
     case 'search':
-      return await search(api, call.query, state)
+      return foundChoices(await api.call('history.search', { query: call.query, limit: MOST_FOUND }), call.query, state)
+    case 'settings':
+      return settingChoices(await api.call('settings.list', {}))
+    case 'set': {
+      const { key, value, restart } = await api.call('settings.set', { key: call.key, value: call.value })
+      const when = restart ? '; the node takes it at its next start' : ''
+      return said(`${key} = ${value ?? 'its default'}${when}`)
+    }
     default:
       return statusPage(await api.call('node.status', {}))
   }
@@ -130,14 +139,29 @@ function tracePage({ steps, state: reached }: MethodResult<'message.trace'>, sta
   return page(`The way of a message: ${reached}`, lines)
 }
 
-async function search(api: ApiClient, query: string, state: ChatState): Promise<Action> {
-  const { messages } = await api.call('history.list', { who: state.current ?? '', search: query, limit: MOST_FOUND })
-  const rows = messages.toReversed().map(({ messageId, direction, text, sentAt, from }): Choice => {
-    const who = direction === 'out' ? 'me' : shortOf(state, from)
-    const commands = { enter: `/open ${state.current} ${messageId}` }
-    return { label: `${localTime(sentAt)}  ${who}`, detail: text.slice(0, 300), commands }
+function foundChoices({ messages }: MethodResult<'history.search'>, query: string, state: ChatState): Action {
+  const rows = messages.map(({ messageId, id, direction, text, sentAt }): Choice => {
+    const name = shortOf(state, id)
+    const who = direction === 'out' ? `me to ${name}` : name
+    return {
+      label: `${localTime(sentAt)}  ${who}`,
+      detail: text.slice(0, MOST_SHOWN),
+      commands: { enter: `/open ${id} ${messageId}` },
+    }
   })
   return choices(`Messages with “${query}”`, rows, 'Enter goes there')
+}
+
+function settingChoices(settings: MethodResult<'settings.list'>): Action {
+  const rows = settings.map(({ key, value, origin, description, restart }): Choice => {
+    const when = restart ? '; a change holds from the next start of the node' : ''
+    return {
+      label: `${key} = ${value ?? ''}`,
+      detail: `${description} (${origin}${when})`,
+      commands: { enter: `/set ${key} ` },
+    }
+  })
+  return choices('Settings', rows, 'Enter changes it; without a value its default holds again')
 }
 
 function statusPage(status: MethodResult<'node.status'>): Action {

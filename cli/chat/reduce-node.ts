@@ -8,7 +8,20 @@ import { isLocal, withArrived, withChanged, withPage, withTimeline } from './tim
 
 type FromNode = Exclude<
   Action,
-  { type: 'chord' | 'typed' | 'pasted' | 'focus' | 'resized' | 'view' | 'notice' | 'command' | 'line' | 'open' }
+  {
+    type:
+      | 'chord'
+      | 'typed'
+      | 'pasted'
+      | 'focus'
+      | 'resized'
+      | 'view'
+      | 'notice'
+      | 'command'
+      | 'line'
+      | 'open'
+      | 'settings'
+  }
 >
 
 export function fromNode(state: ChatState, action: FromNode): Step {

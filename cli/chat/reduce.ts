@@ -30,6 +30,8 @@ function act(state: ChatState, action: Action): Step {
       return still({ ...state, rows: action.rows, columns: action.columns })
     case 'view':
       return still({ ...state, view: action.view, selected: undefined, notice: undefined })
+    case 'settings':
+      return still({ ...state, settings: action.settings })
     case 'notice':
       return say(state, action.notice.text, action.notice.tone)
     case 'line':

@@ -27,6 +27,8 @@ export const SLASH_NAMES = [
   'trace',
   'search',
   'retry',
+  'settings',
+  'set',
   'status',
   'quit',
 ] as const
@@ -153,6 +155,16 @@ export const SLASH_COMMANDS: Readonly<Record<SlashName, SlashCommand>> = {
       argument === '' ? needs('search', 'a text')(state) : ask(state, { call: 'search', query: argument }),
   },
   retry: { takes: '', summary: 'send again what could not be sent', run: (state) => retryAll(state) },
+  settings: { takes: '', summary: 'what is set, and change it', run: (state) => ask(state, { call: 'settings' }) },
+  set: {
+    takes: 'KEY [VALUE]',
+    summary: 'change a setting; without a value its default holds again',
+    run: (state, argument) => {
+      const [key, rest] = firstWord(argument)
+      if (key === '') return needs('set', 'a key')(state)
+      return ask(state, { call: 'set', key, value: rest === '' ? null : rest })
+    },
+  },
   status: { takes: '', summary: 'how your node is connected', run: (state) => ask(state, { call: 'status' }) },
   quit: { takes: '', summary: 'leave', run: leaveChat },
 }

@@ -1,6 +1,6 @@
 /** `chat`: the terminal chat, full screen or by lines; in an empty home it begins with a few questions. */
 import type { Command } from 'commander'
-import { chatSettings } from '../chat/chat-settings.ts'
+import { type ChatSettings, chatSettings } from '../chat/chat-settings.ts'
 import { Chat } from '../chat/chat.ts'
 import { firstRun } from '../chat/first-run.ts'
 import { createOutside } from '../chat/outside.ts'
@@ -32,8 +32,9 @@ export function addChatCommand(program: Command, runner: Runner, stdout: Termina
 async function chat(context: Context, stdout: Terminal, who: string | undefined, plain: boolean): Promise<ExitStatus> {
   if (context.options.json) throw usage('chat is for people', '`kith watch --json` and `kith send` are for programs')
   const known = await firstRun(context)
-  const { values } = await loadConfig(known, 'node')
-  const settings = chatSettings(values, known.env)
+  const readSettings = async (): Promise<ChatSettings> =>
+    chatSettings((await loadConfig(known, 'node')).values, known.env)
+  const settings = await readSettings()
   if ((await isAlone(known)) && known.out.isTerminal) known.out.note('opening your node; this takes a moment')
   const isPlain = plain || !canDraw(known, stdout)
   try {
@@ -43,6 +44,7 @@ async function chat(context: Context, stdout: Terminal, who: string | undefined,
         state: initialState(settings, { rows, columns }),
         name: `chat-${process.pid}-${Date.now().toString(36)}`,
         outside: createOutside(stdout, () => performance.now()),
+        settings: readSettings,
         rejoin: () => join(known, homeOf(known)),
       })
       await talk(known, running, session, { who, isPlain, stdout })

@@ -78,6 +78,26 @@ describe('kith chat by lines', () => {
     expect(out).to.match(/^--- The way of a message: queued ---$/m)
   })
 
+  it('finds a message anywhere and goes there, and changes a setting that holds at once', async () => {
+    shell.node.befriend('carol')
+    shell.node.receive('carol', 'the needle of carol')
+    const out = await chat([
+      '/search needle',
+      '/open kith1carol m1',
+      '/set symbols ascii',
+      '/open bob',
+      'hay',
+      '/settings',
+    ])
+    expect(out).to.match(
+      /^--- Messages with “needle” ---\n1\. .*carol\n {3}the needle of carol\n {3}\/open kith1carol m1$/m,
+    )
+    expect(out)
+      .to.match(/^\* symbols = ascii$/m)
+      .and.match(/me: hay o queued$/m)
+    expect(out).to.match(/^\d+\. symbols = ascii$/m)
+  })
+
   it('keeps what the node refused, and sends it again when told to', async () => {
     shell.node.befriend('carol', { keysChanged: true })
     const refused = await chat(['a word'], ['chat', 'carol', '--plain'])

@@ -256,7 +256,7 @@ function titles(): Map<string, string[]> {
   const files = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
   return new Map(
     files
-      .filter((file) => file.endsWith('.test.ts'))
+      .filter((file) => /\.(test|system)\.ts$/.test(file))
       .map((file) => {
         const calls = read(join('test', file)).matchAll(/\b(?:it|describe|seeded)\(\s*(['"`][^\n]*)/g)
         return [join('test', file), [...calls].flatMap(([, title]) => title!.match(/\bT\d+\b/g) ?? [])]
