@@ -1,15 +1,5 @@
 /** A conversation of a thousand messages beside the same one when it has a million: to open, send, page and acknowledge. */
-import { readFile } from 'node:fs/promises'
-import { Conversations } from '../../node/conversation/conversation.ts'
-import { Transaction } from '../../node/delivery/journal.ts'
-import { toHex } from '../../node/crypto/bytes.ts'
-import { idFromText } from '../../node/identity/root.ts'
-import { PROTOCOL_VERSION } from '../../node/limits.ts'
-import type { RowChange } from '../../node/ports.ts'
-import { openHome } from '../../node/store/home.ts'
-import { systemClock, systemRandom } from '../../node/system.ts'
-import { PAYLOAD_TYPE, type Payload, payload, payloadMessageId, textBody } from '../../node/wire/payload.ts'
-import { encode } from '../../node/wire/schema.ts'
+import { HistoryFiller } from '../support/history-filler.ts'
 import type { KithProcess } from '../support/kith-process.ts'
 import type { Bench } from './bench.ts'
 import { meet, NAMES, startPair, startRelay } from './friends.ts'
@@ -18,9 +8,7 @@ import { residentOf } from './process-costs.ts'
 import { type Figure, Group } from './report.ts'
 import { WatchedNode } from './watched-node.ts'
 
-const BATCH = 500
 const PAGE = 50
-const HEAD = { events: 1, seq: 1, hash: new Uint8Array(32) }
 
 interface Measured {
   start: number[]
@@ -41,7 +29,7 @@ export async function benchLongHistory(bench: Bench): Promise<Group> {
   await meet(relay, pair)
   const { alice, bob } = pair
   await alice.process.stop()
-  const filler = new Filler(bench, alice.process, String((await alice.process.ask('id'))[0]!.id), pair.bobId)
+  const filler = new HistoryFiller(alice.process, String((await alice.process.ask('id'))[0]!.id), pair.bobId)
 
   let middle = await filler.fill(sizes.short)
   const short = await measure(bench, nodes, alice.process, bob, middle)
@@ -64,74 +52,6 @@ export async function benchLongHistory(bench: Bench): Promise<Group> {
   group.note('the messages are written by the conversation itself, in batches, while the node is down')
   group.note('an acknowledgement by itself waits 1 to 5 s on purpose, so it rides on an answer here')
   return group
-}
-
-/** Fills the history of a home whose node is down with messages of the friend's. */
-class Filler {
-  readonly #bench: Bench
-  readonly #node: KithProcess
-  readonly #self: Uint8Array
-  readonly #friend: Uint8Array
-  #filled = 0
-
-  constructor(bench: Bench, node: KithProcess, self: string, friend: string) {
-    this.#bench = bench
-    this.#node = node
-    this.#self = idFromText(self)
-    this.#friend = idFromText(friend)
-  }
-
-  /** Until there are `size` messages; the ID of the one in the middle. */
-  async fill(size: number): Promise<string> {
-    await this.#node.stop()
-    const passphrase = (await readFile(this.#node.passphraseFile, 'utf8')).trim()
-    const { store } = await openHome({
-      path: this.#node.home,
-      role: 'node',
-      unlock: { passphrase },
-      random: systemRandom,
-    })
-    this.#bench.atEnd(() => store.close())
-    const conversations = new Conversations({ store, random: systemRandom, clock: systemClock, selfId: this.#self })
-    const middleAt = Math.floor((this.#filled + size) / 2)
-    let middle = ''
-    while (this.#filled < size) {
-      const tx = new Transaction()
-      for (let i = 0; i < BATCH && this.#filled < size; i++) {
-        const one = this.#message(conversations.conversationWith(this.#friend))
-        const encoded = encode(payload, one)
-        const messageId = payloadMessageId(encoded)
-        if (this.#filled === middleAt) middle = toHex(messageId)
-        const incoming = { messageId, payload: one, encoded, via: 'relay' as const, receivedAt: one.sentAt }
-        conversations.apply(tx, this.#friend, incoming)
-      }
-      // as a journal writes them, but for the log of events and for rows that a later one of the batch replaces
-      const rows = new Map(tx.changes.map((change) => [keyOf(change), change]))
-      await store.write([...rows.values()])
-    }
-    await store.close()
-    return middle
-  }
-
-  #message(conversation: Uint8Array): Payload {
-    this.#filled++
-    return {
-      version: PROTOCOL_VERSION,
-      type: PAYLOAD_TYPE.text,
-      salt: systemRandom.bytes(16),
-      conversation,
-      lamport: this.#filled,
-      parents: [],
-      sentAt: systemClock.now(),
-      body: encode(textBody, { text: `message ${this.#filled} ${'x'.repeat(200)}` }),
-      lifetime: 86_400,
-      mine: HEAD,
-    }
-  }
-}
-
-function keyOf({ key: { table, scope, position } }: RowChange): string {
-  return [String(table), toHex(scope), toHex(position)].join('/')
 }
 
 async function measure(
