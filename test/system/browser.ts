@@ -79,10 +79,10 @@ export class TestBrowser {
     if (failures.length > 0) throw new Error(`the page failed: ${failures.join('\n')}`)
   }
 
-  /** Ends the browser. @returns every address that it asked for, and every one that it connected to */
-  async close(): Promise<{ urls: string[]; peers: string[] }> {
+  /** Ends the browser. @returns every address that a page of it asked for, by the browser's own log */
+  async close(): Promise<string[]> {
     await this.#browser.close()
-    return networkOf(await readFile(this.#log, 'utf8'))
+    return askedByPages(await readFile(this.#log, 'utf8'))
   }
 }
 
@@ -91,13 +91,12 @@ interface NetLog {
   events: { type: number; params?: Record<string, unknown> }[]
 }
 
-function networkOf(text: string): { urls: string[]; peers: string[] } {
+/** What the browser asks for itself (its updates, its accounts) has no origin as its initiator, and is not the page's. */
+function askedByPages(text: string): string[] {
   // a browser that was ended in the middle leaves the list open
   const log = JSON.parse(text.trimEnd().endsWith('}') ? text : `${text.trimEnd().replace(/,$/, '')}]}`) as NetLog
-  const { URL_REQUEST_START_JOB: request, TCP_CONNECT_ATTEMPT: connect } = log.constants.logEventTypes
-  const values = (type: number | undefined, key: string): string[] =>
-    log.events.flatMap((event) =>
-      event.type === type && typeof event.params?.[key] === 'string' ? [event.params[key]] : [],
-    )
-  return { urls: values(request, 'url'), peers: values(connect, 'address') }
+  const start = log.constants.logEventTypes.URL_REQUEST_START_JOB
+  return log.events.flatMap(({ type, params = {} }) =>
+    type === start && String(params.initiator).startsWith('http') && typeof params.url === 'string' ? [params.url] : [],
+  )
 }

@@ -25,14 +25,9 @@ describe(titled('the page', hasChromium(), 'chromium'), () => {
   })
   after(async () => {
     if (browser === undefined) return
-    const { urls, peers } = await browser.close()
-    expect(urls.length, 'the log holds what was asked').to.be.above(20)
-    const foreign = urls.filter((url) => !/^(http:\/\/127\.0\.0\.1:\d+\/|data:|blob:|chrome|about:)/.test(url))
-    expect(foreign, 'asked of others').to.deep.equal([])
-    expect(
-      peers.filter((peer) => !peer.startsWith('127.0.0.1:')),
-      'connected to others',
-    ).to.deep.equal([])
+    const asked = await browser.close()
+    expect(asked.length, 'the log holds what was asked').to.be.above(10)
+    expect(asked.filter((url) => !/^(?:http:\/\/127\.0\.0\.1:\d+\/|data:|blob:)/.test(url))).to.deep.equal([])
   })
   const temporaryDirectory = temporaryDirectories()
 
@@ -108,6 +103,7 @@ describe(titled('the page', hasChromium(), 'chromium'), () => {
     const shown = await message.textContent()
     expect(shown).to.include('<img src=x onerror=alert(1)> <b>bold</b>')
     expect(shown).to.include('\u241b[31mred')
+    // oxlint-disable-next-line no-control-regex -- they are what must not be there
     expect(shown).to.not.match(/[\u0000-\u0009\u000b-\u001f\u200b\u202a-\u202e\u2066-\u2069]/)
     expect(await message.locator('*').count(), 'no element').to.equal(0)
     expect(await message.getAttribute('dir')).to.equal('auto')
@@ -172,7 +168,7 @@ describe(titled('the page', hasChromium(), 'chromium'), () => {
     await page.getByRole('dialog').waitFor({ state: 'detached' })
     await page.keyboard.press('Alt+ArrowDown')
     const field = page.getByRole('textbox', { name: 'Message to Bob' })
-    await until(async () => await field.evaluate((element) => element === document.activeElement))
+    await page.getByRole('textbox', { name: 'Message to Bob' }).and(page.locator(':focus')).waitFor()
     await page.keyboard.type('one line')
     await page.keyboard.press('Shift+Enter')
     await page.keyboard.type('and another')
@@ -182,9 +178,10 @@ describe(titled('the page', hasChromium(), 'chromium'), () => {
     await page.keyboard.press('Enter')
     const trace = page.getByRole('dialog', { name: 'The way of this message' })
     await trace.getByText('Your friend’s device has it', { exact: true }).waitFor()
+    await trace.getByText('Your friend’s own node took it').waitFor()
     await page.keyboard.press('Escape')
     await trace.waitFor({ state: 'detached' })
-    expect(await page.evaluate(() => document.activeElement?.textContent)).to.include('and another')
+    expect(await page.locator(':focus').textContent(), 'the focus is back').to.include('and another')
     await page.keyboard.press('ArrowDown')
     await page.keyboard.type('/')
     expect(await field.inputValue()).to.equal('/')
@@ -197,16 +194,17 @@ describe(titled('the page', hasChromium(), 'chromium'), () => {
   it('the focus can always be seen, and Tab reaches every part', async () => {
     const page = await browser.openNode(friends.alice)
     await openConversation(page, 'Bob')
+    await write(page, 'something to reach')
+    await bubble(page, 'something to reach').waitFor()
     const reached = new Set<string>()
-    for (let i = 0; i < 25; i++) {
+    for (let i = 0; i < 16; i++) {
       await page.keyboard.press('Tab')
-      const seen = await page.evaluate(() => {
-        const element = document.activeElement as HTMLElement
-        const { outlineStyle, borderColor } = getComputedStyle(element)
-        return { name: element.className.split(' ')[0] ?? '', isSeen: outlineStyle !== 'none' || borderColor !== '' }
-      })
-      if (seen.name !== '') expect(seen.isSeen, seen.name).to.equal(true)
-      reached.add(seen.name)
+      const focus = page.locator(':focus')
+      // between the end of the page and its beginning nothing has it
+      if ((await focus.count()) === 0) continue
+      const [name = ''] = ((await focus.getAttribute('class')) ?? '').split(' ')
+      expect(await page.locator(':focus-visible').count(), `${name} shows that it has the focus`).to.equal(1)
+      reached.add(name)
     }
     expect([...reached]).to.include.members(['line', 'conversation-row', 'way', 'message', 'button', 'icon-button'])
   })

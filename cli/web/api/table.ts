@@ -8,7 +8,6 @@ import type { EventView } from '../../../node/api/views.ts'
 export type { EventView }
 export type HistoryEntry = MethodResult<'history.list'>['messages'][number]
 export type DeliveryState = HistoryEntry['state']
-export type Contact = MethodResult<'friend.list'>[number]
 export type Request = MethodResult<'request.list'>[number]
 export type Invite = MethodResult<'invite.create'>
 export type Status = MethodResult<'node.status'>
@@ -19,21 +18,8 @@ export type Conversation = MethodResult<'conversation.list'>['conversations'][nu
 /** What stands last in a conversation. */
 export type LastMessage = NonNullable<Conversation['last']>
 
-export type FoundMessage = HistoryEntry & { id: string }
-
-export interface Setting {
-  key: string
-  value: string
-  origin: string
-  description: string
-  restart: boolean
-}
-
-interface AddedMethods {
-  'history.search': { params: { query: string; who?: string; limit?: number }; result: { messages: FoundMessage[] } }
-  'settings.list': { params: Record<string, never>; result: Setting[] }
-  'settings.set': { params: { key: string; value: string | null }; result: Setting }
-}
+export type FoundMessage = MethodResult<'history.search'>['messages'][number]
+export type Setting = MethodResult<'settings.list'>[number]
 
 /** What a home is before its node serves: `new` has no identity, `locked` waits for the passphrase. */
 export interface SetupState {
@@ -51,15 +37,14 @@ interface SetupMethods {
   'setup.confirm': { params: Record<string, never>; result: object }
 }
 
-type Special = AddedMethods & SetupMethods
-export type PageMethod = MethodName | keyof Special
-export type PageParams<M extends PageMethod> = M extends keyof Special
-  ? Special[M]['params']
-  : M extends MethodName
-    ? MethodParams<M>
+export type PageMethod = MethodName | keyof SetupMethods
+export type PageParams<M extends PageMethod> = M extends MethodName
+  ? MethodParams<M>
+  : M extends keyof SetupMethods
+    ? SetupMethods[M]['params']
     : never
-export type PageResult<M extends PageMethod> = M extends keyof Special
-  ? Special[M]['result']
-  : M extends MethodName
-    ? MethodResult<M>
+export type PageResult<M extends PageMethod> = M extends MethodName
+  ? MethodResult<M>
+  : M extends keyof SetupMethods
+    ? SetupMethods[M]['result']
     : never

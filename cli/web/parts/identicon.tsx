@@ -30,6 +30,13 @@ function mixed(id: string): { pattern: number; hue: number } {
   hash ^= hash >>> 16
   hash = Math.imul(hash, 0x85ebca6b)
   hash ^= hash >>> 13
-  const pattern = hash & 0x7fff
-  return { pattern: pattern === 0 ? 0x4d59 : pattern, hue: (hash >>> 16) % HUES }
+  const hue = (hash >>> 16) % HUES
+  // nearly empty and nearly full ones look alike
+  while (!isTelling(hash & 0x7fff)) hash = Math.imul(hash, 0x01000193) + 0x3779
+  return { pattern: hash & 0x7fff, hue }
+}
+
+function isTelling(pattern: number): boolean {
+  const cells = pattern.toString(2).replaceAll('0', '').length
+  return cells >= 6 && cells <= 10
 }

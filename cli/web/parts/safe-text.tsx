@@ -3,12 +3,18 @@
  * left out, and each piece stands in an isolate of its own, so that it orders nothing beside it.
  */
 import { sanitiseLine, sanitiseLines } from '../../sanitise.ts'
+import { inOneLine } from '../state/excerpt.ts'
 import { linkParts } from '../state/links.ts'
 import { dialog } from '../state/page.ts'
 
 /** A name or another text of one line. */
 export function Name({ text }: { text: string }) {
   return <bdi>{sanitiseLine(text)}</bdi>
+}
+
+/** The beginning of a text of several lines, in one. */
+export function Preview({ text }: { text: string }) {
+  return <bdi>{inOneLine(text)}</bdi>
 }
 
 /** A message of several lines; its addresses are shown whole, and open after a question. */

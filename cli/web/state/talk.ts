@@ -3,6 +3,7 @@ import { call } from '../api/client.ts'
 import type { DeliveryState, EventView, FoundMessage } from '../api/table.ts'
 import { sanitiseLine } from '../../sanitise.ts'
 import { messageOf, type ToldMessage, withDraft, withLastState, withMessage, withUnread } from './conversation-list.ts'
+import { inOneLine } from './excerpt.ts'
 import { failureText, tellFailure } from './failure.ts'
 import { notify } from './notifications.ts'
 import { announce, conversations, isPaging, nameOf, openConversation, status, thread } from './page.ts'
@@ -161,7 +162,7 @@ function takeMessage(told: ToldMessage): boolean {
   if (message.direction === 'in') {
     const name = row === undefined ? 'a friend' : sanitiseLine(nameOf(row))
     const isOpen = thread.value?.id === friend
-    announce(message.messageId, isOpen ? `${name}: ${sanitiseLine(message.text)}` : `New message from ${name}`)
+    announce(message.messageId, isOpen ? `${name}: ${inOneLine(message.text)}` : `New message from ${name}`)
     notify(friend)
   }
   return row !== undefined

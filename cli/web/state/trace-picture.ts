@@ -45,10 +45,16 @@ export function tracePicture({ steps, state }: Trace): TracePicture {
     // waiting at a relay that has signed already is waiting for the friend
     if (to === 'open') place.to = place.to === 'done' ? 'done' : 'open'
     else if (to !== undefined) place.to = to
-    if (step.step === 'fetched' || step.step === 'released') place.from = 'done'
+    if (step.step === 'fetched' || step.step === 'released' || (isDirect(step) && isDelivered)) place.from = 'done'
+    if (isDirect(step)) place.label = 'their node'
     places.set(step.by, place)
   }
   return { places: [...places.values()].slice(0, MAX_PLACES), isDelivered }
+}
+
+/** The friend's own node took it, by the protocol of a relay. */
+export function isDirect({ step, detail }: TraceStep): boolean {
+  return step === 'receipt' && detail === "at the friend's own node"
 }
 
 function isPlace({ by, step }: TraceStep): boolean {

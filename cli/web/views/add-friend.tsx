@@ -73,7 +73,8 @@ function InviteCard() {
 function MadeInvite({ invite: { invite: link, expires } }: { invite: Invite }) {
   return (
     <div class="invite" role="group" aria-label="Your new invite">
-      <QrCode text={link} label="The invite as a QR code" />
+      {/* in capitals, which mean the same, it needs far fewer dots */}
+      <QrCode text={link.toUpperCase()} label="The invite as a QR code" />
       <div class="invite-text">
         <p class="link-text" dir="ltr">
           {link}
@@ -146,12 +147,17 @@ function UseCard() {
           <summary>A name for them, a word for them</summary>
           <label class="field">
             <span>What you call them</span>
-            <input value={petname} dir="auto" onInput={(event) => setPetname(event.currentTarget.value)} />
+            <input
+              value={petname}
+              dir="auto"
+              autoComplete="off"
+              onInput={(event) => setPetname(event.currentTarget.value)}
+            />
             <small>Only you see this name.</small>
           </label>
           <label class="field">
             <span>What they read with your request</span>
-            <input value={note} dir="auto" onInput={(event) => setNote(event.currentTarget.value)} />
+            <input value={note} dir="auto" autoComplete="off" onInput={(event) => setNote(event.currentTarget.value)} />
           </label>
         </details>
         <div class="actions">

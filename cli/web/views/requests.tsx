@@ -54,7 +54,12 @@ function RequestCard({ request: { id, name, note, receivedAt } }: { request: Req
       <form class="request-form" onSubmit={(event) => void submit(event)}>
         <label class="field">
           <span>Call them something else (optional)</span>
-          <input value={petname} dir="auto" onInput={(event) => setPetname(event.currentTarget.value)} />
+          <input
+            value={petname}
+            dir="auto"
+            autoComplete="off"
+            onInput={(event) => setPetname(event.currentTarget.value)}
+          />
         </label>
         <div class="actions">
           <button type="submit" class="button primary">

@@ -6,8 +6,7 @@ import { Identicon } from '../parts/identicon.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { Name } from '../parts/safe-text.tsx'
 import { useAnswer } from '../parts/use-answer.ts'
-import { sanitiseLine } from '../../sanitise.ts'
-import { excerpt } from '../state/excerpt.ts'
+import { excerpt, inOneLine } from '../state/excerpt.ts'
 import { attempt } from '../state/failure.ts'
 import { conversations, nameOf } from '../state/page.ts'
 import { openFound } from '../state/talk.ts'
@@ -33,6 +32,7 @@ export function SearchView() {
           <input
             ref={field}
             type="search"
+            autoComplete="off"
             dir="auto"
             value={typed}
             onInput={(event) => setTyped(event.currentTarget.value)}
@@ -67,7 +67,7 @@ function Finds({ query }: { query: string }) {
 
 function Find({ message, query }: { message: FoundMessage; query: string }) {
   const row = conversations.value?.find(({ id }) => id === message.id)
-  const { before, match, after } = excerpt(sanitiseLine(message.text), query)
+  const { before, match, after } = excerpt(inOneLine(message.text), query)
   const open = (event: MouseEvent): void => {
     event.preventDefault()
     void attempt(async () => {

@@ -84,13 +84,13 @@ function NodeSettings() {
 
 function SettingRow({ first }: { first: Setting }) {
   const [setting, setSetting] = useState(first)
-  const [text, setText] = useState(first.value)
-  const isChanged = text !== setting.value
+  const [text, setText] = useState(first.value ?? '')
+  const isChanged = text !== (setting.value ?? '')
   const save = (value: string | null): void => {
     void attempt(async () => {
       const saved = await call('settings.set', { key: setting.key, value })
       setSetting(saved)
-      setText(saved.value)
+      setText(saved.value ?? '')
       tell(saved.restart ? 'Saved. It holds when the node starts again.' : 'Saved.')
     })
   }

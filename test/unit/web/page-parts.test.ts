@@ -1,6 +1,6 @@
 /** Small pure parts of the page: addresses in texts, server-sent events, keys, routes, excerpts, groups, traces. */
 import { expect } from 'chai'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { SseParser } from '../../../cli/web/api/sse-parser.ts'
 import { excerpt } from '../../../cli/web/state/excerpt.ts'
 import { actionOf, KEYS } from '../../../cli/web/state/keys.ts'
@@ -177,6 +177,15 @@ describe('the picture of a way', () => {
       ['relay2', 'open', 'none'],
     ])
     expect(picture.isDelivered).to.equal(false)
+  })
+
+  it('a friend’s own node that took it is the end of the way once they say so', () => {
+    const steps = [{ ...step('receipt', '12D3peer'), detail: "at the friend's own node" }]
+    expect(tracePicture({ messageId: 'm', state: 'sent', steps }).places[0]).to.include({
+      label: 'their node',
+      from: 'none',
+    })
+    expect(tracePicture({ messageId: 'm', state: 'delivered', steps }).places[0]).to.include({ from: 'done' })
   })
 
   it('a fetched copy has gone on; a dropped one has not; people and this node are no places', () => {

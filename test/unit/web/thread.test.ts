@@ -1,6 +1,6 @@
 /** The window of messages that the page holds: told once, in order, bounded, and truthful about own messages. */
 import { expect } from 'chai'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { HistoryEntry } from '../../../cli/web/api/table.ts'
 import {
   around,

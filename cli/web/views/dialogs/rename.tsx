@@ -16,7 +16,13 @@ export function RenameDialog({ id }: { id: string }) {
       <form onSubmit={(event) => void submit(event)}>
         <label class="field">
           <span>What you call them</span>
-          <input value={name} dir="auto" required onInput={(event) => setName(event.currentTarget.value)} />
+          <input
+            value={name}
+            dir="auto"
+            autoComplete="off"
+            required
+            onInput={(event) => setName(event.currentTarget.value)}
+          />
           <small>Only you see this name.</small>
         </label>
         <div class="actions">

@@ -9,7 +9,7 @@ import { nameOf, openConversation, thread } from '../../state/page.ts'
 import { STATE_MEANINGS } from '../../state/states.ts'
 import type { ShownMessage } from '../../state/thread.ts'
 import { clockTime, fullTime } from '../../state/times.ts'
-import { labelOf, tracePicture } from '../../state/trace-picture.ts'
+import { isDirect, labelOf, tracePicture } from '../../state/trace-picture.ts'
 import { Way } from './way.tsx'
 
 const STEP_WORDS: Record<string, string> = {
@@ -56,14 +56,17 @@ export function TraceDialog({ message }: { message: ShownMessage }) {
   )
 }
 
-function Step({ step: { step, at, by, detail, until } }: { step: TraceStep }) {
+function Step({ step: told }: { step: TraceStep }) {
+  const { step, at, by, until } = told
+  const words = isDirect(told) ? 'Your friend’s own node took it' : (STEP_WORDS[step] ?? step)
+  const detail = isDirect(told) ? '' : told.detail
   return (
     <li class={`step step-${step}`}>
       <time dateTime={at} title={fullTime(at)}>
         {clockTime(at)}
       </time>
       <div>
-        <strong>{STEP_WORDS[step] ?? step}</strong>
+        <strong>{words}</strong>
         {by !== 'me' && by !== '' && !by.startsWith('kith1') && <code title={by}>{labelOf(by)}</code>}
         {detail !== '' && (
           <span class="step-detail">

@@ -1,7 +1,7 @@
 /** The conversations, newest activity first. One of them can be reached by Tab, the arrows go on from there. */
 import { Icon } from '../../parts/icon.tsx'
 import { Identicon } from '../../parts/identicon.tsx'
-import { Name } from '../../parts/safe-text.tsx'
+import { Name, Preview } from '../../parts/safe-text.tsx'
 import { DeliveryMark } from '../../parts/delivery-mark.tsx'
 import type { Conversation } from '../../api/table.ts'
 import { conversations, nameOf, openId } from '../../state/page.ts'
@@ -52,7 +52,7 @@ function Row({ row, isReachable }: { row: Conversation; isReachable: boolean }) 
         </span>
         {row.last !== undefined && <time dateTime={row.last.sentAt}>{shortTime(row.last.sentAt, new Date())}</time>}
         <span class="row-text">
-          <Preview row={row} />
+          <Newest row={row} />
         </span>
         {row.unread > 0 && (
           <span class="badge">
@@ -85,13 +85,13 @@ function Trust({ row }: { row: Conversation }) {
   return null
 }
 
-function Preview({ row }: { row: Conversation }) {
+function Newest({ row }: { row: Conversation }) {
   const { last, draft, state } = row
   if (draft !== undefined) {
     return (
       <>
         <span class="draft-word">Draft: </span>
-        <Name text={draft} />
+        <Preview text={draft} />
       </>
     )
   }
@@ -100,7 +100,7 @@ function Preview({ row }: { row: Conversation }) {
   return (
     <>
       {last.direction === 'out' && last.type === 'text' && <DeliveryMark state={last.state} isWordShown={false} />}
-      <Name text={last.text} />
+      <Preview text={last.text} />
     </>
   )
 }
