@@ -104,6 +104,8 @@ export class EventTeller {
       return `ALARM: a record of your own identity was signed elsewhere; \`kith identity rotate\` overrules it`
     if (detail.kind === 'unknown-head') return `ALARM: ${who} saw a record of your identity that was not signed here`
     if (detail.kind === 'not-theirs') return `ALARM: somebody signed a record of ${who} that is not theirs`
+    if (detail.kind === 'copy')
+      return 'ALARM: this home seems to run twice: keys of this device were made that are not from here'
     if (detail.kind === 'session')
       return `ALARM: keys of ${who} contradict those of before: a home, theirs or this one, was copied or put back`
     return `ALARM: two records of ${who} contradict each other; compare the safety number`

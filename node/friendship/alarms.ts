@@ -16,9 +16,10 @@ import { bytesBetween, decode, encode, optional, struct, uint } from '../wire/sc
 
 /**
  * By their number at rest. `unknown-head`: a friend says to have seen a record of this identity that was not signed here;
- * `not-theirs`: there is a record of a friend's that the friend, who wrote later, does not know of.
+ * `not-theirs`: there is a record of a friend's that the friend, who wrote later, does not know of. `copy`: there is a prekey
+ * of this device that this home never made, so another home has its keys.
  */
-const KINDS = ['equivocation', 'not-ours', 'unknown-head', 'not-theirs'] as const
+const KINDS = ['equivocation', 'not-ours', 'unknown-head', 'not-theirs', 'copy'] as const
 export type AlarmKind = (typeof KINDS)[number]
 
 export interface Alarm {
@@ -42,6 +43,8 @@ export interface AlarmsInit {
   self: Uint8Array
   /** The head of an identity that is believed now; undefined for whoever is no contact, and has no alarm. */
   believed: (id: Uint8Array) => Head | undefined
+  /** Where the prekey record of this device lies, and the `seq` of the one that was made here last. */
+  ownPrekey: () => { key: Uint8Array; seq: number }
   /** IDs of this person and of every contact. */
   known: () => Uint8Array[]
 }
@@ -98,7 +101,12 @@ export class Alarms {
 
   /** A record showed it. Of strangers only the log is told. */
   record({ kind, key, offered, record }: RecordAlarm): void {
+    const { self, ownPrekey } = this.#init
     const name = toHex(key)
+    if (name === toHex(ownPrekey().key)) {
+      this.raise('copy', self, { head: offered, record })
+      return
+    }
     const id = this.#init.known().find((one) => toHex(identityRecordKey(one)) === name)
     if (id) this.raise(kind, id, { head: offered, record })
   }
@@ -106,8 +114,10 @@ export class Alarms {
   /** @param id whom it is about, or who told it */
   raise(kind: AlarmKind, id: Uint8Array, { head, record }: Pick<Alarm, 'head' | 'record'>): void {
     const { clock, store, self, believed } = this.#init
+    const rotations = believed(self)?.events ?? 0
     // what a friend says without a proof ends with the next rotation: if it goes on, the friend says so again
-    const events = kind === 'unknown-head' ? Math.min(head.events, believed(self)?.events ?? 0) : head.events
+    const events =
+      kind === 'unknown-head' ? Math.min(head.events, rotations) : kind === 'copy' ? rotations : head.events
     const alarm: Alarm = { kind, id, head: { ...head, events }, ...(record && { record }), at: clock.now() }
     const known = this.#alarms.get(nameOf(alarm))
     if (!this.#stands(alarm) || (known && this.#stands(known))) {
@@ -162,7 +172,9 @@ export class Alarms {
   }
 
   #stands({ kind, id, head }: Alarm): boolean {
-    const { believed, self } = this.#init
+    const { believed, self, ownPrekey } = this.#init
+    // a home that is put back meets what was made in it later, once: if another runs, it makes the next one too
+    if (kind === 'copy' && head.seq < ownPrekey().seq) return false
     const about = believed(kind === 'unknown-head' ? self : id)
     return about !== undefined && about.events <= head.events && believed(id) !== undefined
   }

@@ -24,7 +24,7 @@ import { Alarms } from '../friendship/alarms.ts'
 import { Friendship } from '../friendship/friendship.ts'
 import { loadToldRelays, OwnRelays, type ToldRelays } from '../friendship/own-relays.ts'
 import { Self } from '../friendship/self.ts'
-import { compareRecordsAt, validateRecordAt } from '../identity/record-keys.ts'
+import { compareRecordsAt, prekeyRecordKey, validateRecordAt } from '../identity/record-keys.ts'
 import type { Ports } from '../ports.ts'
 import type { NodeOptions, Settings } from './options.ts'
 import { TokenBook } from './token-book.ts'
@@ -177,6 +177,7 @@ export class Parts {
       journal: this.journal,
       self: this.self.id,
       believed: (id) => (equal(id, this.self.id) ? this.self.head : this.friendship.pinOf(id)),
+      ownPrekey: () => ({ key: prekeyRecordKey(this.self.device), seq: this.self.prekeySeq }),
       known: () => [this.self.id, ...this.friendship.all().map(({ id }) => id)],
     })
   }

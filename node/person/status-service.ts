@@ -25,6 +25,12 @@ const FORGED_SELF = {
   hint: 'whoever did it holds your root key, unless this home is an older copy: `kith identity rotate` takes it from them; tell your friends by another way',
 }
 
+const RUNS_TWICE = {
+  code: 'HOME_RUNS_TWICE',
+  message: 'this home seems to run twice: keys of this device were made that are not from here',
+  hint: 'stop the other one, or do not use the older one any more: they take your friendships from each other; if there is none, somebody has the keys: `kith identity rotate`',
+}
+
 export class StatusService implements Pick<NodeService, 'status' | 'trustHome' | 'relayProofs'> {
   readonly #init: StatusServiceInit
   readonly #startedAt: number
@@ -142,6 +148,7 @@ export class StatusService implements Pick<NodeService, 'status' | 'trustHome' |
       if (kind === 'not-theirs') {
         return { ...FORGED_CONTACT, message: `somebody signed a record of ${who} that is not theirs` }
       }
+      if (kind === 'copy') return RUNS_TWICE
       const where = kind === 'unknown-head' ? `, as ${who} says` : ''
       return { ...FORGED_SELF, message: `a record of your own identity was signed elsewhere${where}` }
     })

@@ -6,7 +6,7 @@
 import { expect } from 'chai'
 import { loadChannel } from '../../../node/delivery/channel.ts'
 import { MINUTE } from '../../simulation/engine.ts'
-import { befriend, type Person, say, textsOf } from '../../simulation/people.ts'
+import { befriend, type Person, say, startPerson, textsOf } from '../../simulation/people.ts'
 import {
   codeOf,
   createVillage,
@@ -15,6 +15,7 @@ import {
   expectWholeTalk,
   historyOf,
   idOf,
+  passDays,
   sayOnce,
   settle,
   untilRest,
@@ -192,5 +193,28 @@ describe('a home that was put back', () => {
     await untilRest(village)
     await expectWholeTalk(village, sent)
     expect([...(await problemsOf(alice)), ...(await problemsOf(bob))]).to.deep.equal([])
+  })
+
+  it('T26 of two that run side by side for a week, one is told so; a home that was put back alone only until it has new keys', async () => {
+    const village = await createVillage(266)
+    const { world, alice, bob, addresses } = village
+    await sayOnce(village, alice, bob, 'hello')
+    await untilRest(village)
+    const before = world.disk('alice').image()
+    const runsTwice = async (one: Person): Promise<boolean> => (await problemsOf(one)).includes('HOME_RUNS_TWICE')
+    await passDays(village, 8)
+    expect(await runsTwice(alice)).to.equal(false)
+
+    world.crash('alice')
+    world.disk('alice').restore(before)
+    await world.restart('alice')
+    // the first round of a run makes the key that is due
+    await passDays(village, 1)
+    expect(await runsTwice(alice), 'one home alone').to.equal(false)
+
+    world.disk('twin').restore(world.disk('alice').image())
+    const twin = await startPerson(world, 'twin', { relays: addresses })
+    await passDays(village, 9)
+    expect([await runsTwice(alice), await runsTwice(twin)]).to.include(true)
   })
 })

@@ -3,7 +3,7 @@ import { toHex } from '../../../node/crypto/bytes.ts'
 import { Journal, Transaction } from '../../../node/delivery/journal.ts'
 import { RecordMemory } from '../../../node/directory/record-memory.ts'
 import { Alarms } from '../../../node/friendship/alarms.ts'
-import { identityRecordKey } from '../../../node/identity/record-keys.ts'
+import { identityRecordKey, prekeyRecordKey } from '../../../node/identity/record-keys.ts'
 import { idToText } from '../../../node/identity/root.ts'
 import { silentLogger as logger } from '../../support/directory-fixtures.ts'
 import { NOW, testPerson } from '../../support/identity-fixtures.ts'
@@ -17,6 +17,7 @@ async function setUp() {
   const clock = createManualClock()
   const journal = await Journal.open(store, clock)
   const believed = new Map([alice, bob].map((person) => [toHex(person.id), person.record().head]))
+  const prekey = { key: prekeyRecordKey(alice.deviceKeys.public), seq: NOW }
   const create = () =>
     new Alarms({
       journal,
@@ -24,6 +25,7 @@ async function setUp() {
       clock,
       logger,
       self: alice.id,
+      ownPrekey: () => prekey,
       believed: (id) => believed.get(toHex(id)),
       known: () => [alice.id, bob.id],
     })
@@ -33,7 +35,7 @@ async function setUp() {
     await settle()
     return (await journal.eventsSince(0, 100)).map(({ event, detail }) => ({ event, ...detail }))
   }
-  return { store, alarms, memory, told, believed, create }
+  return { store, alarms, memory, told, believed, prekey, create }
 }
 
 describe('alarms about identities', () => {
@@ -156,5 +158,21 @@ describe('alarms about identities', () => {
     const again = create()
     await again.load()
     expect(again.list()).to.deep.equal([])
+  })
+
+  it('T26 tell of keys of this device that were made elsewhere, until newer ones are made here', async () => {
+    const { memory, alarms, told, prekey } = await setUp()
+    memory.own(prekey.key, alice.prekey())
+    memory.offer(prekey.key, alice.prekey())
+    expect(alarms.list(), 'its own').to.deep.equal([])
+    memory.offer(prekey.key, alice.prekey({ seq: NOW + 1 }))
+    expect(alarms.list().map(({ kind }) => kind)).to.deep.equal(['copy'])
+    expect(await told()).to.deep.equal([{ event: 'alarm', kind: 'copy', id: idToText(alice.id) }])
+    prekey.seq = NOW + 2
+    expect(alarms.list()).to.deep.equal([])
+    // it goes on
+    memory.offer(prekey.key, alice.prekey({ seq: NOW + 3 }))
+    expect(alarms.list()).to.have.lengthOf(1)
+    expect(await told()).to.have.lengthOf(2)
   })
 })
