@@ -16,6 +16,7 @@ import {
 } from '../limits.ts'
 import { type Demands, SCOPES } from './caller.ts'
 import { beginOf, type EventPage } from './event-page.ts'
+import { describeApi, type OpenRpcDocument } from './openrpc.ts'
 import type { NodeRole } from './runtime.ts'
 import { newToken } from './secret.ts'
 import type { NodeService, SettingsService } from './service.ts'
@@ -110,6 +111,11 @@ const eventsFrom = {
 const EXAMPLE_MESSAGE = '4dd1065385b1375708ac927683b35ad8'
 const EXAMPLE_WORDS = `${'abandon '.repeat(23)}art`
 
+/** Named, since the table's type cannot follow from what is made of it. */
+interface DiscoveredApi extends Omit<OpenRpcDocument, 'methods'> {
+  methods: { name: string; summary: string; [field: string]: unknown }[]
+}
+
 const MAX_EVENT_PAGE = 500
 const DEFAULT_INVITE_SECONDS = 7 * 86_400
 
@@ -125,14 +131,18 @@ export const METHODS = {
     run: async (context) => ({ api: API_VERSION, role: context.role, transient: context.transient }),
   }),
   'rpc.discover': method({
-    summary: 'This table, with JSON Schemas of parameters and results.',
+    summary: 'This table as an OpenRPC document, with JSON Schemas of parameters and results.',
     needs: 'both',
     scope: 'none',
     limited: true,
     example: {},
     params: nothing,
-    result: z.object({ methods: z.array(z.record(z.string(), z.unknown())) }),
-    run: async (): Promise<{ methods: Record<string, unknown>[] }> => ({ methods: describeMethods() }),
+    result: z.object({
+      openrpc: z.string(),
+      info: z.object({ title: z.string(), version: z.string(), description: z.string() }),
+      methods: z.array(z.looseObject({ name: z.string(), summary: z.string() })),
+    }),
+    run: async (): Promise<DiscoveredApi> => describeApi(METHODS, API_VERSION) as unknown as DiscoveredApi,
   }),
   'node.status': method({
     summary: 'Who this node is and how it is connected.',
@@ -634,18 +644,4 @@ export type MethodResult<M extends MethodName> = z.output<(typeof METHODS)[M]['r
 /** The entry of a name that came from a caller. */
 export function findMethod(name: string): Method | undefined {
   return Object.hasOwn(METHODS, name) ? METHODS[name as MethodName] : undefined
-}
-
-/** The table as data: names, summaries, JSON Schemas. */
-export function describeMethods(): Record<string, unknown>[] {
-  return Object.entries<Method>(METHODS).map(([name, { summary, needs, scope, limited = false, ...rest }]) => ({
-    name,
-    summary,
-    needs,
-    scope,
-    limited,
-    example: rest.example,
-    params: z.toJSONSchema(rest.params, { io: 'input', unrepresentable: 'any' }),
-    result: z.toJSONSchema(rest.result, { unrepresentable: 'any' }),
-  }))
 }

@@ -2,14 +2,7 @@
 import { expect } from 'chai'
 import type { z } from 'zod'
 import { readEventPage, wantsKinds } from '../../../node/api/event-page.ts'
-import {
-  type CallContext,
-  describeMethods,
-  findMethod,
-  type Method,
-  type MethodName,
-  METHODS,
-} from '../../../node/api/methods.ts'
+import { type CallContext, findMethod, type Method, type MethodName, METHODS } from '../../../node/api/methods.ts'
 import type { pageShape } from '../../../node/api/views.ts'
 import { MAX_HISTORY_PAGE_BYTES, MAX_PREVIEW_CHARACTERS } from '../../../node/limits.ts'
 import { FakeNode, WORDS } from '../../support/fake-node.ts'
@@ -72,11 +65,6 @@ describe('the method table', () => {
 
   it('names of objects are no methods', () => {
     for (const name of ['constructor', '__proto__', 'toString', '']) expect(findMethod(name)).to.equal(undefined)
-  })
-
-  it('describes itself', () => {
-    const described = describeMethods().map(({ name }) => name)
-    expect(described).to.deep.equal(Object.keys(METHODS))
   })
 
   it('tells times in ISO 8601, also those that no calendar has', async () => {

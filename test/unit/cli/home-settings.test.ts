@@ -26,6 +26,8 @@ describe('the settings of a home', () => {
       name: [null, 'default'],
       relayMaxDays: ['30', 'default'],
     })
+    const live = rows.filter(({ restart }) => !restart).map(({ key }) => key)
+    expect(live).to.deep.equal(['notify', 'symbols', 'keys'])
     for (const { description } of rows) expect(description).to.match(/^[a-z]/)
   })
 
