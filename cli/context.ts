@@ -19,6 +19,8 @@ export interface CliInit {
   asker?: Asker
   /** How long who lost the race for a data directory tries to reach the winner. @default 5000 */
   lockWaitMs?: number
+  /** Folder of the built page. @default the one of the package */
+  pageFolder?: string
 }
 
 export interface GlobalOptions {
@@ -37,6 +39,7 @@ export interface Context {
   readonly signal: AbortSignal
   readonly asker: Asker | undefined
   readonly lockWaitMs: number
+  readonly pageFolder: string
   readonly options: GlobalOptions
   readonly out: Output
 }

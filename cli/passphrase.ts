@@ -45,7 +45,8 @@ async function newFromFile(file: string | undefined): Promise<string | undefined
   return file === undefined ? undefined : readFirstLine(createReadStream(file), file)
 }
 
-async function givenPassphrase({ options, env }: Context): Promise<string | undefined> {
+/** A passphrase that nobody has to be asked for. */
+export async function givenPassphrase({ options, env }: Context): Promise<string | undefined> {
   const { passphraseFd: fd, passphraseFile: file } = options
   if (fd !== undefined && file !== undefined)
     throw usage('--passphrase-fd and --passphrase-file exclude each other', 'give one of them')

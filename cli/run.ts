@@ -17,10 +17,12 @@ import { addRpcCommand } from './commands/rpc.ts'
 import { addRunCommands } from './commands/run-node.ts'
 import { addSettingsCommands } from './commands/settings.ts'
 import { addSwarmCommand } from './commands/swarm.ts'
+import { addUiCommand } from './commands/ui.ts'
 import { addWatchCommand } from './commands/watch.ts'
 import type { CliInit, Context, GlobalOptions } from './context.ts'
 import { EXIT, type ExitStatus, exitStatusOf, OutputClosedError } from './exit-status.ts'
 import { Output } from './output.ts'
+import { pageFolder } from './page-folder.ts'
 import { createAsker } from './prompt.ts'
 import { version } from './version.ts'
 
@@ -135,6 +137,7 @@ function createProgram(init: CliInit, outcome: Outcome): Command {
   addChatCommand(program, runner, init.stdout)
   addRpcCommand(program, runner)
   addBotCommands(program, runner)
+  addUiCommand(program, runner)
   addSettingsCommands(program, runner)
   addSwarmCommand(program, runner)
   addHelpCommand(program, runner)
@@ -151,6 +154,7 @@ function createContext(init: CliInit, options: GlobalOptions): Context {
     signal,
     asker: init.asker ?? createAsker(stdin, stderr, signal),
     lockWaitMs: init.lockWaitMs ?? LOCK_WAIT_MS,
+    pageFolder: init.pageFolder ?? pageFolder(),
     options,
     out: new Output({ stdout, stderr, json: options.json, quiet: options.quiet }),
   }

@@ -13,7 +13,6 @@ import { HomeSettings } from '../home-settings.ts'
 import { EXIT, type ExitStatus, OutputClosedError } from '../exit-status.ts'
 import { alreadyRunning, join, localClient, noIdentity, openWhenFree } from '../node-session.ts'
 import { readPassphrase } from '../passphrase.ts'
-import { pageFolder } from '../page-folder.ts'
 import { sanitiseLine } from '../sanitise.ts'
 import { collect, type Runner } from './command.ts'
 import { addRelayOperatorCommands } from './relay.ts'
@@ -35,7 +34,7 @@ interface RunOptions {
 /** A command that is the node for a moment ends in this many times the usual wait. */
 const PATIENCE = 4
 /** Requests that are being answered when the node is told to stop. */
-const STOP_GRACE_MS = 1000
+export const STOP_GRACE_MS = 1000
 
 export function addRunCommands(program: Command, runner: Runner): void {
   const up = program.command('up').description('run your node until it is stopped')
@@ -126,7 +125,7 @@ async function serve(
   running: RunningNode,
 ): Promise<void> {
   const { service, ready } = running
-  const server = new ApiServer({ service, role: ready.role, settings, page: pageFolder() })
+  const server = new ApiServer({ service, role: ready.role, settings, page: context.pageFolder })
   const since = running.service.lastCursor()
   try {
     await server.listen(home, context.env)
@@ -134,7 +133,7 @@ async function serve(
     const telling = async (): Promise<void> => {
       await untilClosed(tellReady(context, ready, origin))
       await untilClosed(tellEvents(context, server, since))
-      if (!context.signal.aborted) await aborted(context.signal)
+      await aborted(context.signal)
     }
     await Promise.race([telling(), diskLost(running)])
   } finally {
@@ -144,13 +143,13 @@ async function serve(
 }
 
 /** @throws StoreError once the disk is lost; never resolves */
-async function diskLost({ failed }: RunningNode): Promise<never> {
+export async function diskLost({ failed }: RunningNode): Promise<never> {
   const error = await failed
   if (error !== undefined && ENDING.has(error.code)) throw error
   return await new Promise<never>(() => {})
 }
 
-async function tellReady({ out }: Context, ready: NodeReady, http: string | undefined): Promise<void> {
+export async function tellReady({ out }: Context, ready: NodeReady, http: string | undefined): Promise<void> {
   const { role, id, peerId, addresses } = ready
   if (out.json) {
     return out.object({
@@ -192,6 +191,10 @@ async function untilClosed(telling: Promise<void>): Promise<void> {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+/** Resolves at once when it has happened. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 }

@@ -20,6 +20,8 @@ export interface DispatcherInit {
   transient?: boolean
   /** The configuration of the home. @default there is none */
   settings?: SettingsService
+  /** The methods that are answered, by name. @default the table */
+  methods?: (name: string) => Method | undefined
   /** What `ui.open` answers. @default no page is served here */
   openPage?: () => Promise<string>
   /** A bug of ours, for the log; the caller is told no more than that there is one. */
@@ -104,7 +106,8 @@ export class Dispatcher {
   }
 
   async #call(id: RequestId, name: string, rawParams: unknown, asker: Asker): Promise<Answer> {
-    const method = findMethod(name)
+    const { methods = findMethod } = this.#init
+    const method = methods(name)
     if (method === undefined) return failure(id, RPC_ERROR.unknownMethod, `no method ${name}`, 'UNKNOWN_METHOD')
     try {
       this.#check(name, method, asker.caller)

@@ -10,16 +10,13 @@ import { ConfigError, StoreError } from '../errors.ts'
 import { MAX_API_CONNECTIONS } from '../limits.ts'
 import { ApiConnection } from './connection.ts'
 import { Dispatcher, type DispatcherInit } from './dispatcher.ts'
-import { HttpServer, parseHttpAddress } from './http/http-server.ts'
+import { HttpServer, PAGE_ADDRESSES } from './http/http-server.ts'
 import { closeToOthers, type Environment, prepareSocketFolder, socketPathsOf } from './socket-path.ts'
 
 export interface ApiServerInit extends Omit<DispatcherInit, 'openPage'> {
   /** Folder of the built page. @default no page is served */
   page?: string
 }
-
-/** Where the page is when nobody said where HTTP is; the same from run to run, so that a page that is open finds its node. */
-const PAGE_ADDRESSES = ['127.0.0.1:4380', '127.0.0.1:0']
 
 /**
  * Serves the API of one node on any number of streams, on its unix socket once `listen` was called, and over HTTP once
@@ -93,19 +90,18 @@ export class ApiServer {
       this.#http = undefined
       throw error
     })
-    return (await this.#http).pageUrl()
+    return await (await this.#http).openPage()
+  }
+
+  /** Answers over a listener that was there before; it is closed with the rest. */
+  takeHttp(http: HttpServer): void {
+    http.serve(this.#dispatcher)
+    this.#http = Promise.resolve(http)
   }
 
   async #startHttp(addresses: readonly string[]): Promise<HttpServer> {
     const http = new HttpServer({ dispatcher: this.#dispatcher, page: this.#init.page })
-    for (const [index, address] of addresses.entries()) {
-      try {
-        await http.listen(parseHttpAddress(address))
-        break
-      } catch (error) {
-        if (index === addresses.length - 1) throw error
-      }
-    }
+    await http.listenAtOneOf(addresses)
     return http
   }
 

@@ -41,11 +41,14 @@ export class Shell {
   readonly directory: string
   readonly home: string
   readonly passphraseFile: string
+  /** Of the page that `ui` serves; empty unless the test fills it. */
+  readonly pageFolder: string
 
   private constructor(directory: string) {
     this.directory = directory
     this.home = join(directory, 'home')
     this.passphraseFile = join(directory, 'passphrase')
+    this.pageFolder = join(directory, 'page')
   }
 
   /** @param directory empty, and gone after the test */
@@ -84,6 +87,7 @@ export class Shell {
       env: { XDG_RUNTIME_DIR: join(this.directory, 'run'), TMPDIR: this.directory, ...options.env },
       signal: interruption.signal,
       lockWaitMs: 300,
+      pageFolder: this.pageFolder,
       ...(options.answers === undefined ? {} : { asker: answering(options.answers) }),
     })
     const done = status.then(async (code) => {

@@ -9,7 +9,7 @@ import { SCOPES } from '../caller.ts'
 import { newSecret } from '../secret.ts'
 import type { KnownToken, TokenService } from '../service.ts'
 import { Allowance, Bucket } from './allowance.ts'
-import { PageKeys } from './page-keys.ts'
+import type { PageKeys } from './page-keys.ts'
 import { Refusal } from './refusal.ts'
 
 /** Carries the proof of a page, and says of a request that a script of the page made it. */
@@ -17,12 +17,12 @@ export const PAGE_HEADER = 'x-kith'
 
 export interface AdmissionInit {
   service: TokenService
+  keys: PageKeys
   /** The port that is listened on: pages of two nodes have two cookies. */
   port: () => number
 }
 
 export class Admission {
-  readonly keys = new PageKeys()
   readonly #init: AdmissionInit
   readonly #failures = new Bucket({ burst: HTTP_FAILURE_BURST, perSecond: HTTP_FAILURES_PER_SECOND })
   readonly #allowances = new Map<string, Allowance>()
@@ -56,7 +56,7 @@ export class Admission {
    * @throws Refusal 401 when the key was used, is too old, or never was
    */
   async signIn(c: Context, key: string): Promise<string> {
-    if (!this.keys.use(key)) throw this.#failed('BAD_KEY', 'this key was used, is too old, or never was')
+    if (!this.#init.keys.use(key)) throw this.#failed('BAD_KEY', 'this key was used, is too old, or never was')
     const [cookie, proof] = [newSecret(), newSecret()]
     await this.#init.service.createToken({ name: 'page', scopes: SCOPES, isPage: true }, pageSecret(cookie, proof))
     const maxAge = PAGE_SESSION_DAYS * 86_400

@@ -24,7 +24,7 @@ export interface AppInit {
   dispatcher: Dispatcher
   admission: Admission
   streams: EventStreams
-  files: ReadonlyMap<string, PageFile>
+  files: () => ReadonlyMap<string, PageFile>
   port: () => number
 }
 
@@ -43,7 +43,7 @@ export function createApp(init: AppInit): App {
   addHealth(app, init)
   addSession(app, init)
   app.get('*', (c) => {
-    const file = files.get(c.req.path)
+    const file = files().get(c.req.path)
     if (file === undefined) throw new Refusal(404, 'NOT_FOUND', 'there is nothing here')
     return c.body(file.body, 200, file.headers)
   })

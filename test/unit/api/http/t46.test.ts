@@ -175,7 +175,7 @@ describe('T46 the API over HTTP', () => {
 
   it('T46 a cookie alone, a proof alone, and those of another page are nobody', async () => {
     const session = async (): Promise<Record<'cookie' | 'x-kith', string>> => {
-      const key = new URL(server.pageUrl()).hash.slice('#key='.length)
+      const key = new URL(await server.openPage()).hash.slice('#key='.length)
       const answer = await stranger.post('/session', { key }, { 'x-kith': '1' })
       return { cookie: answer.headers['set-cookie']![0]!.split(';')[0]!, 'x-kith': answer.body.proof as string }
     }
@@ -190,7 +190,7 @@ describe('T46 the API over HTTP', () => {
   })
 
   it('T46 a session is made by a script of the page, with a key that is good once', async () => {
-    const key = new URL(server.pageUrl()).hash.slice('#key='.length)
+    const key = new URL(await server.openPage()).hash.slice('#key='.length)
     const body = JSON.stringify({ key })
     expect((await refused(rpc({}, body), '/session', stranger)).status).to.equal(403)
     expect(
