@@ -3,8 +3,9 @@
  * wrong inside of a page fails the test that opened it.
  */
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import axe from 'axe-core'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import type { KithProcess } from '../support/kith-process.ts'
 
@@ -99,4 +100,26 @@ function askedByPages(text: string): string[] {
   return log.events.flatMap(({ type, params = {} }) =>
     type === start && String(params.initiator).startsWith('http') && typeof params.url === 'string' ? [params.url] : [],
   )
+}
+
+/** Serious and critical findings of axe, as `rule: element`. */
+export async function findings(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source)
+  const { violations } = await page.evaluate<axe.AxeResults>('axe.run({ resultTypes: ["violations"] })')
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`))
+}
+
+/** How many pixels the page is wider than the screen. */
+export async function overflow(page: Page): Promise<number> {
+  return await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
+}
+
+/** Keeps what is on the screen, in the folder of `KITH_PICTURES`. */
+export async function keepPicture(page: Page, name: string): Promise<void> {
+  const folder = process.env.KITH_PICTURES
+  if (folder === undefined) return
+  await mkdir(folder, { recursive: true })
+  await page.screenshot({ path: join(folder, `page-${name}.png`), caret: 'hide', animations: 'disabled' })
 }

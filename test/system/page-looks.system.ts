@@ -2,15 +2,12 @@
  * Every main view of the page with people in it, in light, in dark and at 360 pixels: axe finds nothing serious, nothing is
  * wider than the screen, and pictures are taken. `KITH_PICTURES=FOLDER` keeps them; docs/PAGE.md shows some.
  */
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import axe from 'axe-core'
 import { expect } from 'chai'
 import type { BrowserContextOptions, Page } from 'playwright-core'
 import { befriend, befriended, type Friends } from '../support/befriended.ts'
 import type { KithProcess } from '../support/kith-process.ts'
 import { temporaryDirectories } from '../support/temporary-directories.ts'
-import { hasChromium, TestBrowser } from './browser.ts'
+import { findings, hasChromium, keepPicture, overflow, TestBrowser } from './browser.ts'
 import { titled } from './machine.ts'
 
 const LOOKS: Record<string, BrowserContextOptions> = {
@@ -112,26 +109,6 @@ describe(titled('the looks of the page', hasChromium(), 'chromium'), function ()
 
 async function go(page: Page, fragment: string): Promise<void> {
   await page.goto(`${new URL(page.url()).origin}/#/${fragment}`)
-}
-
-/** Serious and critical findings of axe, as `rule: element`. */
-async function findings(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source)
-  const { violations } = await page.evaluate<axe.AxeResults>('axe.run({ resultTypes: ["violations"] })')
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`))
-}
-
-async function overflow(page: Page): Promise<number> {
-  return await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
-}
-
-async function keepPicture(page: Page, name: string): Promise<void> {
-  const folder = process.env.KITH_PICTURES
-  if (folder === undefined) return
-  await mkdir(folder, { recursive: true })
-  await page.screenshot({ path: join(folder, `page-${name}.png`), caret: 'hide', animations: 'disabled' })
 }
 
 /** Three friends, of whom one has written, one is in a draft; and somebody who asks. */

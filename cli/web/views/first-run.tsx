@@ -52,11 +52,13 @@ function useWork(): { isBusy: boolean; why?: string; run: (work: () => Promise<v
 function Create({ onWords }: { onWords: (words: string) => void }) {
   const [name, setName] = useState('')
   const [passphrase, setPassphrase] = useState('')
+  const [relay, setRelay] = useState('')
   const { isBusy, why, run } = useWork()
   const submit = (event: Event): void => {
     event.preventDefault()
     run(async () => {
-      const { words } = await call('setup.create', { name: name.trim(), passphrase })
+      const relays = relay.split(/[\s,]+/).filter((address) => address !== '')
+      const { words } = await call('setup.create', { name: name.trim(), passphrase, relays })
       onWords(words)
     })
   }
@@ -82,6 +84,24 @@ function Create({ onWords }: { onWords: (words: string) => void }) {
         isNew
         hint="It locks your messages here. Nobody can replace it; four or five words that do not belong together are good."
       />
+      <details class="more">
+        <summary>A relay that you were told of</summary>
+        <label class="field">
+          <span>Its address</span>
+          <input
+            value={relay}
+            dir="ltr"
+            spellcheck={false}
+            autoComplete="off"
+            placeholder="/ip4/…/tcp/…/p2p/…"
+            onInput={(event) => setRelay(event.currentTarget.value)}
+          />
+          <small>
+            Relays keep sealed mail while you or your friends are away; friends need one to reach you. The settings can
+            name others later.
+          </small>
+        </label>
+      </details>
       {why !== undefined && (
         <p class="problem-text" role="alert">
           {why}
