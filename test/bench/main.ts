@@ -16,6 +16,7 @@ import { benchDrain } from './drain.ts'
 import { benchFriendRequest } from './friend-request.ts'
 import { benchLongHistory } from './long-history.ts'
 import { benchMemory } from './memory.ts'
+import { benchPage } from './page.ts'
 import { benchRatchet } from './ratchet.ts'
 import { type Group, printGroup } from './report.ts'
 import { benchStart } from './start.ts'
@@ -32,6 +33,7 @@ const GROUPS: Record<string, (bench: Bench) => Promise<Group>> = {
   delivery: benchDelivery,
   history: benchLongHistory,
   drain: benchDrain,
+  page: benchPage,
 }
 
 async function main(): Promise<void> {
