@@ -19,7 +19,7 @@ export interface Frame {
 
 /** Smaller than this there is no room to draw in. */
 const LEAST_ROWS = 5
-const LEAST_COLUMNS = 12
+const LEAST_COLUMNS = 16
 
 export function frameOf(state: ChatState): Frame {
   const { rows, columns } = state

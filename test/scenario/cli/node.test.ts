@@ -79,7 +79,7 @@ describe('kith up, relay, watch', () => {
     const status = await shell.run(['status', '--json', '--home', home], { bare: true })
     expect(status.json[0]).to.deep.include({
       role: 'relay',
-      counters: { claims: 1, copies: 2, bytes: 8192, records: 3 },
+      counters: { claims: 4, copies: 2, bytes: 8192, records: 3, used: 1, holding: 1 },
     })
     const friends = await shell.run(['friends', '--home', home], { bare: true })
     expect([friends.status, friends.stderr]).to.deep.equal([
