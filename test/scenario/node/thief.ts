@@ -1,7 +1,13 @@
 /** A thief of everything that a home keeps but the words: what alice's disk holds, and what can be signed and shown with it. */
 import { utf8 } from '../../../node/crypto/bytes.ts'
 import { ed25519KeyPair } from '../../../node/crypto/ed25519.ts'
-import { createDevice, decodeOwnKeys, deviceEntry, type OwnKeys } from '../../../node/identity/device-keys.ts'
+import {
+  createDevice,
+  decodeOwnKeys,
+  type DeviceSecrets,
+  deviceEntry,
+  type OwnKeys,
+} from '../../../node/identity/device-keys.ts'
 import { identityRecordKey } from '../../../node/identity/record-keys.ts'
 import { createIdentityRecord, type IdentityView, readIdentityRecord } from '../../../node/identity/records.ts'
 import { TABLE } from '../../../node/ports.ts'
@@ -18,17 +24,18 @@ export async function keysOf(village: Village, person: Person): Promise<OwnKeys>
 export async function forge(
   village: Village,
   seqOf: (seq: number) => number,
-): Promise<{ own: IdentityView; forged: IdentityView }> {
+): Promise<{ own: IdentityView; forged: IdentityView; device: DeviceSecrets }> {
   const { world, alice } = village
   const keys = await keysOf(village, alice)
   const own = readIdentityRecord(keys.records.at(-1)!.record)
+  const device = createDevice(world.random, own.head.seq)
   const forged = createIdentityRecord({
     root: ed25519KeyPair(keys.rootSeed),
     seq: seqOf(own.head.seq),
     inception: own.record.inception,
-    devices: [...own.record.devices, deviceEntry(createDevice(world.random, own.head.seq))],
+    devices: [...own.record.devices, deviceEntry(device)],
   })
-  return { own, forged }
+  return { own, forged, device }
 }
 
 /** A thief whom bob alone can hear. */
