@@ -5,7 +5,6 @@ import { expect } from 'chai'
 import type { Locator, Page } from 'playwright-core'
 import { KithNodes, type KithProcess, LineProcess } from '../support/kith-process.ts'
 import { temporaryDirectories } from '../support/temporary-directories.ts'
-import { until } from '../support/until.ts'
 import { findings, hasChromium, keepPicture, overflow, TestBrowser } from './browser.ts'
 import { titled } from './machine.ts'
 
@@ -69,6 +68,7 @@ describe(titled('the first run of the page', hasChromium(), 'chromium'), functio
       questions += 1
       await field.fill(text)
     }
+    await page.getByRole('button', { name: 'Create my identity' }).waitFor()
     await look(page, 'first-run-light')
     await answer(page.getByLabel('What should friends call you?'), 'Ada')
     await answer(page.getByLabel('A passphrase for this machine'), PASSPHRASE)
@@ -93,7 +93,7 @@ describe(titled('the first run of the page', hasChromium(), 'chromium'), functio
     await page.getByRole('button', { name: 'Make an invite' }).click()
     const target = await page.locator('.link-text').innerText()
     await friend.call('friend.add', { target, note: 'It is me, Grace' })
-    await page.getByRole('link', { name: /Requests.*1/ }).click()
+    await page.getByRole('link', { name: /1 waiting.*Requests/ }).click()
     await page.getByRole('button', { name: 'Accept' }).click()
     await page.getByRole('textbox', { name: 'Message to Grace' }).fill('My first words')
     await page.keyboard.press('Enter')
@@ -105,6 +105,7 @@ describe(titled('the first run of the page', hasChromium(), 'chromium'), functio
   it('a locked home asks for the passphrase, says when it is wrong, and shows what was there', async () => {
     const page = await browser.open(await openUi(), NARROW)
     const field = page.getByLabel('Your passphrase')
+    await field.waitFor()
     await look(page, 'unlock-narrow')
     await field.fill('five yellow gentians')
     await page.getByRole('button', { name: 'Unlock' }).click()
@@ -118,6 +119,5 @@ describe(titled('the first run of the page', hasChromium(), 'chromium'), functio
     // the words were shown once: nothing of them or of the passphrase stays in the browser
     const kept: string = await page.evaluate('JSON.stringify({ ...localStorage, ...sessionStorage })')
     expect(kept).to.not.include('gentians')
-    await until(() => command!.stop())
   })
 })
