@@ -74,7 +74,6 @@ export class Conversations implements PayloadHandler {
       await this.history.positionBefore(conversation, unread)
     for (const { id } of friendship.all()) await this.#threads.load(id, markOf)
     await this.drafts.load()
-    await this.#sendKeys.load()
   }
 
   /** 16 bytes that both friends compute. */

@@ -36,7 +36,8 @@ export class SendKeys {
   readonly #clock: Clock
   readonly #max: number
   readonly #queue = new KeyedQueue()
-  #first = 0
+  /** Numbers of the oldest and of the next; undefined before they were read. */
+  #first: number | undefined
   #next = 0
 
   /** @param init `max` keys at once. @default MAX_SEND_KEYS */
@@ -46,12 +47,14 @@ export class SendKeys {
     this.#max = max
   }
 
-  async load(): Promise<void> {
+  /** Read when the first key comes: rows that are damaged stop nobody else. */
+  async #load(): Promise<void> {
+    if (this.#first !== undefined) return
     const range = { table: TABLE.sendKey, scope: ORDER, limit: 1 }
     const [first] = await this.#store.list(range)
     const [last] = await this.#store.list({ ...range, reverse: true })
-    this.#first = first ? readUint(first.position, 0, 8) : 0
     this.#next = last ? readUint(last.position, 0, 8) + 1 : 0
+    this.#first = first ? readUint(first.position, 0, 8) : 0
   }
 
   /**
@@ -77,7 +80,7 @@ export class SendKeys {
           hint: 'take a new key for each message',
         })
       }
-      if (this.#next - this.#first >= this.#max) {
+      if (this.#next - this.#first! >= this.#max) {
         throw new UsageError('TOO_MANY', `there are ${this.#max} keys of the last ${SEND_KEY_DAYS} days already`, {
           hint: 'send without a key, or wait',
         })
@@ -97,6 +100,7 @@ export class SendKeys {
   /** Takes away a few of the oldest whose week is over, each while nobody asks for it. */
   async #sweep(): Promise<void> {
     await this.#queue.run(SWEEPING, async () => {
+      await this.#load()
       for (const { position, value } of await this.#store.list({ table: TABLE.sendKey, scope: ORDER, limit: SWEPT })) {
         const { key, at } = decode(orderRow, value, MAX_ROW_BYTES)
         if (at + LIFE_MS > this.#clock.now()) return

@@ -9,7 +9,7 @@ import type { Bench } from './bench.ts'
 import { createEchoNode, ECHO_PROTOCOL } from './echo-node.ts'
 import { timesOf } from './measure.ts'
 
-export type BareKind = 'idle' | 'tcp-echo' | 'libp2p-echo' | 'libp2p'
+export type BareKind = 'idle' | 'tcp-echo' | 'unix-echo' | 'libp2p-echo' | 'libp2p'
 
 const PROGRAM = join(import.meta.dirname, 'bare-process.ts')
 

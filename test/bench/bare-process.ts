@@ -2,7 +2,7 @@
  * The processes that nodes are compared with: Node.js alone, a TCP or libp2p echo, and libp2p with all services of a node
  * and nothing of Kith. Says `{"event":"ready","address"?}` and ends with its standard input.
  *
- *     node test/bench/bare-process.ts idle | tcp-echo | libp2p-echo | libp2p [peer's multiaddr]
+ *     node test/bench/bare-process.ts idle | tcp-echo | unix-echo PATH | libp2p-echo | libp2p [peer's multiaddr]
  */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -12,6 +12,7 @@ const [kind, peer] = process.argv.slice(2)
 async function start(): Promise<string | undefined> {
   // loaded only where needed: it is part of what is measured
   if (kind === 'tcp-echo') return await tcpEcho()
+  if (kind === 'unix-echo') return await unixEcho()
   if (kind === 'libp2p-echo') return await libp2pEcho()
   if (kind === 'libp2p') return await libp2p()
   return undefined
@@ -27,6 +28,17 @@ async function tcpEcho(): Promise<string> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return String((server.address() as AddressInfo).port)
+}
+
+async function unixEcho(): Promise<string> {
+  const { createServer } = await import('node:net')
+  const server = createServer((socket) => {
+    socket.on('error', () => socket.destroy())
+    socket.pipe(socket)
+  })
+  server.listen(peer)
+  await once(server, 'listening')
+  return peer!
 }
 
 async function libp2pEcho(): Promise<string> {

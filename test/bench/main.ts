@@ -13,6 +13,7 @@ import { Bench, benchDirectory } from './bench.ts'
 import { benchDelivery } from './delivery.ts'
 import { benchDeliverySteps } from './delivery-steps.ts'
 import { benchDrain } from './drain.ts'
+import { benchFaces } from './faces.ts'
 import { benchFriendRequest } from './friend-request.ts'
 import { benchLongHistory } from './long-history.ts'
 import { benchMemory } from './memory.ts'
@@ -34,6 +35,7 @@ const GROUPS: Record<string, (bench: Bench) => Promise<Group>> = {
   history: benchLongHistory,
   drain: benchDrain,
   page: benchPage,
+  faces: benchFaces,
 }
 
 async function main(): Promise<void> {

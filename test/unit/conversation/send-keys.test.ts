@@ -20,7 +20,6 @@ describe('idempotency keys', () => {
     world = createWorld(1)
     node = await world.start('node', async (ports) => {
       const keys = new SendKeys({ ...ports, max: 5 })
-      await keys.load()
       return { ports, keys }
     })
   })
