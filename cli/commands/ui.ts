@@ -8,7 +8,7 @@ import type { RunningNode } from '../../node/api/runtime.ts'
 import { ApiServer } from '../../node/api/server.ts'
 import { LockedNode } from '../../node/api/setup.ts'
 import { UsageError } from '../../node/errors.ts'
-import { openBrowser } from '../browser.ts'
+import { openBrowser, openerOf } from '../browser.ts'
 import { configPath, loadConfig, roleOfHome } from '../configuration.ts'
 import { type Context, homeOf } from '../context.ts'
 import { EXIT, type ExitStatus } from '../exit-status.ts'
@@ -41,7 +41,7 @@ async function ui(context: Context, options: UiOptions): Promise<ExitStatus> {
   const holder = await join(context, home)
   if (holder !== undefined && !holder.transient) {
     try {
-      const { url } = await holder.api.call('ui.open', {})
+      const { url } = await holder.api.call('ui.open', { sameUser: willOpen(context, options) })
       await show(context, url, options)
       return EXIT.done
     } finally {
@@ -81,7 +81,7 @@ async function beNode(context: Context, options: UiOptions): Promise<void> {
     await http.listenAtOneOf(values.http === 'off' ? PAGE_ADDRESSES : [values.http])
     const passphrase = (await setup.state()).state === 'locked' ? await givenPassphrase(context) : undefined
     if (passphrase !== undefined) await setup.unlock(passphrase)
-    await show(context, await http.openPage(), options)
+    await show(context, await http.openPage(willOpen(context, options)), options)
     const running = await Promise.race([opened.promise, aborted(context.signal).then(() => undefined)])
     if (running === undefined) return
     await tellReady(context, running.ready, http.origin)
@@ -91,6 +91,11 @@ async function beNode(context: Context, options: UiOptions): Promise<void> {
     await node?.server.close(STOP_GRACE_MS)
     await node?.running.stop()
   }
+}
+
+/** What opens a browser is told the address as an argument, which every user of the machine can read. */
+function willOpen({ env }: Context, { open }: UiOptions): boolean {
+  return open && openerOf(env) !== undefined
 }
 
 async function show({ out, env }: Context, url: string, { open }: UiOptions): Promise<void> {

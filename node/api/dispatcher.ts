@@ -23,7 +23,7 @@ export interface DispatcherInit {
   /** The methods that are answered, by name. @default the table */
   methods?: (name: string) => Method | undefined
   /** What `ui.open` answers. @default no page is served here */
-  openPage?: () => Promise<string>
+  openPage?: CallContext['openPage']
   /** A bug of ours, for the log; the caller is told no more than that there is one. */
   onBug?: (error: unknown) => void
 }

@@ -73,8 +73,8 @@ export interface CallContext {
   unsubscribe(subscription: number): boolean
   /** @throws UsageError `NO_SETTINGS` from each of its methods where nobody keeps any */
   readonly settings: SettingsService
-  /** The address of the page with a key that is good once. @throws UsageError `NO_PAGE`, NetworkError `CANNOT_LISTEN` */
-  openPage(): Promise<string>
+  /** The address of the page with a key that is good once; with `isOwn` for a process of this user alone. @throws UsageError `NO_PAGE`, NetworkError `CANNOT_LISTEN` */
+  openPage(isOwn: boolean): Promise<string>
 }
 
 export interface Method<P extends z.ZodType = z.ZodType, R extends z.ZodType = z.ZodType> extends Demands {
@@ -554,9 +554,14 @@ export const METHODS = {
     needs: 'node',
     scope: 'admin',
     example: {},
-    params: nothing,
+    params: z.strictObject({
+      sameUser: z
+        .boolean()
+        .default(false)
+        .describe('only a process of this user may use it, where the system tells whose it is'),
+    }),
     result: z.object({ url: z.string() }),
-    run: async (context) => ({ url: await context.openPage() }),
+    run: async (context, { sameUser }) => ({ url: await context.openPage(sameUser) }),
   }),
   'events.since': method({
     summary: 'Events after a cursor, or where a consumer is, oldest first.',

@@ -32,7 +32,7 @@ export class ApiServer {
   constructor(init: ApiServerInit) {
     this.#init = init
     // A page outlives a command that is the node for a moment.
-    const openPage = init.transient === true ? {} : { openPage: () => this.openPage() }
+    const openPage = init.transient === true ? {} : { openPage: (isOwn: boolean) => this.openPage(isOwn) }
     this.#dispatcher = new Dispatcher({ ...init, ...openPage })
   }
 
@@ -83,14 +83,15 @@ export class ApiServer {
 
   /**
    * The address of the page with a key that is good once; HTTP is listened for from now on.
+   * @param isOwn only a process of this user may use the key, where the system tells whose it is
    * @throws NetworkError `CANNOT_LISTEN`
    */
-  async openPage(): Promise<string> {
+  async openPage(isOwn = false): Promise<string> {
     this.#http ??= this.#startHttp(PAGE_ADDRESSES).catch((error: unknown) => {
       this.#http = undefined
       throw error
     })
-    return await (await this.#http).openPage()
+    return await (await this.#http).openPage(isOwn)
   }
 
   /** Answers over a listener that was there before; it is closed with the rest. */

@@ -2,6 +2,7 @@
  * Who calls over HTTP: a program by its token, or the page by its cookie and the proof that belongs to it. Cookies do not
  * tell ports apart, so that a server on another port is sent them too; the proof lies where only this origin reads it.
  */
+import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import { HTTP_FAILURE_BURST, HTTP_FAILURES_PER_SECOND, PAGE_SESSION_DAYS } from '../../limits.ts'
@@ -10,6 +11,7 @@ import { newSecret } from '../secret.ts'
 import type { KnownToken, TokenService } from '../service.ts'
 import { Allowance, Bucket } from './allowance.ts'
 import type { PageKeys } from './page-keys.ts'
+import { isOwnUser } from './peer-user.ts'
 import { Refusal } from './refusal.ts'
 
 /** Carries the proof of a page, and says of a request that a script of the page made it. */
@@ -55,8 +57,10 @@ export class Admission {
    * @returns the proof that the page sends with each request
    * @throws Refusal 401 when the key was used, is too old, or never was
    */
-  async signIn(c: Context, key: string): Promise<string> {
-    if (!this.#init.keys.use(key)) throw this.#failed('BAD_KEY', 'this key was used, is too old, or never was')
+  async signIn(c: Context<{ Bindings: HttpBindings }>, key: string): Promise<string> {
+    const { localPort: other = 0, remotePort: own = 0 } = c.env.incoming.socket
+    if (!this.#init.keys.use(key, await isOwnUser({ own, other })))
+      throw this.#failed('BAD_KEY', 'this key was used, is too old, or never was')
     const [cookie, proof] = [newSecret(), newSecret()]
     await this.#init.service.createToken({ name: 'page', scopes: SCOPES, isPage: true }, pageSecret(cookie, proof))
     const maxAge = PAGE_SESSION_DAYS * 86_400

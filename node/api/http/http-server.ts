@@ -126,15 +126,16 @@ export class HttpServer {
 
   /**
    * The address of the page with a key in its fragment, which no browser sends to anybody.
+   * @param isOwn only a process of this user may use the key, where the system tells whose it is
    * @throws UsageError `NO_PAGE` when there is no page
    */
-  async openPage(): Promise<string> {
+  async openPage(isOwn = false): Promise<string> {
     // It may have been built since.
     if (this.#files.size === 0) await this.#readPage()
     if (!this.#files.has('/')) {
       throw new UsageError('NO_PAGE', 'the page is not built', { hint: 'in a checkout: `npm run build:web`' })
     }
-    return `${this.#origin}/#key=${this.#keys.make()}`
+    return `${this.#origin}/#key=${this.#keys.make(isOwn)}`
   }
 
   /** Answers for another node from now on; keys and files stay. */
