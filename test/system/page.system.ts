@@ -209,6 +209,34 @@ describe(titled('the page', hasChromium(), 'chromium'), () => {
     expect([...reached]).to.include.members(['line', 'conversation-row', 'way', 'message', 'button', 'icon-button'])
   })
 
+  it('notifications are off until they are asked for, and tell neither name nor text', async () => {
+    const page = await browser.openNode(friends.alice, { permissions: ['notifications'] })
+    // nobody looks at the page, and what it would show is written down
+    await page.evaluate(`
+      document.hasFocus = () => false
+      window.shown = []
+      window.Notification = class extends EventTarget {
+        static permission = 'granted'
+        static requestPermission = async () => 'granted'
+        constructor(title, { body }) { super(); window.shown.push(title + ': ' + body) }
+      }`)
+    const shown = async (): Promise<string[]> => await page.evaluate<string[]>('window.shown')
+    const receive = async (text: string): Promise<void> => {
+      await friends.bob.call('message.send', { who: 'Alice', text })
+      await page.getByRole('link', { name: new RegExp(text) }).waitFor()
+    }
+    await receive('while they are off')
+    expect(await shown()).to.deep.equal([])
+    await page.getByRole('link', { name: 'Settings' }).click()
+    await page.getByRole('switch', { name: /Tell me of new messages/ }).check()
+    await receive('while they are on')
+    await until(async () => (await shown()).length > 0)
+    expect(await shown()).to.deep.equal(['Kith: You have a new message'])
+    expect(await page.locator('.conversation-row .badge').innerText(), 'nobody has seen them').to.match(/^2/)
+    await page.getByRole('switch').uncheck()
+    await friends.alice.call('conversation.read', { who: 'Bob' })
+  })
+
   it('the number is verified in the page', async () => {
     const page = await browser.openNode(friends.bob)
     await openConversation(page, 'Alice')
