@@ -2,12 +2,8 @@
 import type { Action } from './actions.ts'
 import { chordOf, type KeyPress } from './keys.ts'
 
-const FOCUS_IN = '[I'
-const FOCUS_OUT = '[O'
-
 /** @param input as Ink tells it: text, or the name of a key */
 export function inputActions(input: string, key: KeyPress): Action[] {
-  if (input === FOCUS_IN || input === FOCUS_OUT) return [{ type: 'focus', focused: input === FOCUS_IN }]
   const chord = chordOf(input, key)
   if (chord !== undefined) {
     const isCharacter = key.meta && !key.ctrl && /^[!-~]$/.test(input)

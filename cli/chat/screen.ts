@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 import { Box, render, Text, useCursor, useInput, usePaste, useWindowSize } from 'ink'
 import { createElement as h, type ReactElement, useEffect, useState } from 'react'
 import type { Chat } from './chat.ts'
+import { IGNORE_FOCUS, REPORT_FOCUS, withoutFocusReports } from './focus.ts'
 import { frameOf } from './frame.ts'
 import { inputActions } from './input.ts'
 import type { Line, Span } from './message-block.ts'
@@ -10,8 +11,6 @@ import type { Line, Span } from './message-block.ts'
 /** What happens by itself is drawn at most this often, so that typing is never slower for a busy node. */
 const QUIET_FRAME_MS = 50
 const FRAMES_PER_SECOND = 60
-const REPORT_FOCUS = '\u001b[?1004h'
-const IGNORE_FOCUS = '\u001b[?1004l'
 
 export interface ScreenStreams {
   stdin: Readable
@@ -21,7 +20,7 @@ export interface ScreenStreams {
 /** Draws until `ended`. */
 export async function showScreen(chat: Chat, { stdin, stdout }: ScreenStreams, ended: Promise<void>): Promise<void> {
   const instance = render(h(ChatScreen, { chat }), {
-    stdin,
+    stdin: withoutFocusReports(stdin, (focused) => chat.dispatch({ type: 'focus', focused })),
     stdout,
     exitOnCtrlC: false,
     patchConsole: false,

@@ -57,8 +57,8 @@ describe('the composer', () => {
 })
 
 describe('input of a terminal', () => {
-  it('tells keys, text and focus apart', () => {
-    expect(inputActions('[O', noKey)).to.deep.equal([{ type: 'focus', focused: false }])
+  it('tells keys and text apart', () => {
+    expect(inputActions('[O', noKey)).to.deep.equal([{ type: 'typed', text: '[O' }])
     expect(inputActions('A', { ...noKey, meta: true })).to.deep.equal([{ type: 'chord', chord: 'alt+a', text: 'A' }])
     expect(inputActions('\n', noKey)).to.deep.equal([{ type: 'chord', chord: 'ctrl+j' }])
     expect(inputActions('', { ...noKey, return: true, meta: true })).to.deep.equal([
