@@ -22,6 +22,7 @@ import { benchRatchet } from './ratchet.ts'
 import { type Group, printGroup } from './report.ts'
 import { benchStart } from './start.ts'
 import { benchStore } from './store.ts'
+import { benchTerminal } from './terminal.ts'
 
 /** In the order in which they run: what is measured in this process first, before it has grown. */
 const GROUPS: Record<string, (bench: Bench) => Promise<Group>> = {
@@ -33,6 +34,7 @@ const GROUPS: Record<string, (bench: Bench) => Promise<Group>> = {
   friend: benchFriendRequest,
   delivery: benchDelivery,
   history: benchLongHistory,
+  terminal: benchTerminal,
   drain: benchDrain,
   page: benchPage,
   faces: benchFaces,
