@@ -1,4 +1,6 @@
 /** The full-screen chat: Ink prints the frame, and hands over what is typed. The terminal gets its old content back. */
+// oxlint-disable-next-line import/no-unassigned-import -- it has to be in force before React is loaded
+import './fast-react.ts'
 import type { Readable, Writable } from 'node:stream'
 import { Box, render, Text, useCursor, useInput, usePaste, useWindowSize } from 'ink'
 import { createElement as h, type ReactElement, useEffect, useState } from 'react'
