@@ -195,7 +195,9 @@ describe(titled('the page', hasChromium(), 'chromium'), () => {
     const page = await browser.openNode(friends.alice)
     await openConversation(page, 'Bob')
     await write(page, 'something to reach')
-    await bubble(page, 'something to reach').waitFor()
+    await friends.alice.call('message.send', { who: 'Bob', text: 'https://a.example/' })
+    await friends.alice.call('message.send', { who: 'Bob', text: 'the last' })
+    await bubble(page, 'the last').waitFor()
     const reached = new Set<string>()
     for (let i = 0; i < 16; i++) {
       await page.keyboard.press('Tab')

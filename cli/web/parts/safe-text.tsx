@@ -17,24 +17,29 @@ export function Preview({ text }: { text: string }) {
   return <bdi>{inOneLine(text)}</bdi>
 }
 
-/** A message of several lines; its addresses are shown whole, and open after a question. */
-export function MessageText({ text }: { text: string }) {
+/**
+ * A message of several lines; its addresses are shown whole, and open after a question.
+ * @param isReachable Tab comes to its addresses
+ */
+export function MessageText({ text, isReachable = true }: { text: string; isReachable?: boolean }) {
   const parts = linkParts(sanitiseLines(text).join('\n'))
   return (
     <p class="message-text" dir="auto">
-      {parts.map((part) => ('href' in part ? <Address text={part.text} href={part.href} /> : part.text))}
+      {parts.map((part) =>
+        'href' in part ? <Address text={part.text} href={part.href} isReachable={isReachable} /> : part.text,
+      )}
     </p>
   )
 }
 
-function Address({ text, href }: { text: string; href: string }) {
+function Address({ text, href, isReachable }: { text: string; href: string; isReachable: boolean }) {
   const ask = (event: MouseEvent): void => {
     event.preventDefault()
     dialog.value = { kind: 'link', href, shown: text }
   }
   // the middle button and "open in a new tab" go past the question; what they open is what stands there
   return (
-    <a href={href} target="_blank" rel="noreferrer noopener" dir="ltr" onClick={ask}>
+    <a href={href} target="_blank" rel="noreferrer noopener" dir="ltr" tabIndex={isReachable ? 0 : -1} onClick={ask}>
       {text}
     </a>
   )

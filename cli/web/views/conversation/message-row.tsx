@@ -35,7 +35,11 @@ export function MessageItem({ row, name, isReachable }: Props) {
         </li>
       )}
       <li class={classes.join(' ')} data-key={message.key} tabIndex={isReachable ? 0 : -1}>
-        {message.type === 'notice' ? <Notice message={message} /> : <Bubble row={row} name={name} />}
+        {message.type === 'notice' ? (
+          <Notice message={message} />
+        ) : (
+          <Bubble row={row} name={name} isReachable={isReachable} />
+        )}
       </li>
     </>
   )
@@ -49,7 +53,7 @@ function Notice({ message }: { message: ShownMessage }) {
   )
 }
 
-function Bubble({ row: { message, showsState }, name }: { row: MessageRow; name: string }) {
+function Bubble({ row: { message, showsState }, name, isReachable }: Props) {
   const isOwn = message.direction === 'out'
   return (
     <>
@@ -58,7 +62,7 @@ function Bubble({ row: { message, showsState }, name }: { row: MessageRow; name:
         {message.type === 'unsupported' ? (
           <p class="message-text unsupported-text">This version cannot show this message.</p>
         ) : (
-          <MessageText text={message.text} />
+          <MessageText text={message.text} isReachable={isReachable} />
         )}
       </div>
       <div class="meta">
