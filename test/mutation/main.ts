@@ -28,7 +28,7 @@ const FOLDERS: Record<string, string[]> = {
 const DOCUMENT_TESTS = ['test/unit/docs/protocol-*.test.ts', 'test/vectors/kith.test.ts']
 
 /** What a copy of the program needs to run these tests. */
-const COPIED = ['node/**', 'test/**', 'docs/**', 'package.json']
+const COPIED = ['node/**', 'cli/**', 'test/**', 'docs/**', 'package.json']
 
 const ROOT = join(import.meta.dirname, '../..')
 const OUT = join(ROOT, 'coverage/mutation')
