@@ -1,5 +1,5 @@
 /** The ports that are the machine itself: its clock and its randomness. */
-import { randomBytes } from 'node:crypto'
+import * as nodeCrypto from 'node:crypto'
 import { setImmediate } from 'node:timers'
 import type { Clock, Random } from './ports.ts'
 
@@ -25,7 +25,19 @@ export const systemClock: Clock = {
   },
 }
 
+/** SubjectPublicKeyInfo of an ML-KEM-768 key (RFC 9935), in front of its 1184 bytes. */
+const KEM_SPKI_PREFIX = Buffer.from('308204b2300b0609608648016503040402038204a100', 'hex')
+
+/** OpenSSL's own encapsulation, some twenty times as fast as one from coins. */
+function kemTo(publicKey: Uint8Array): { ciphertext: Uint8Array; secret: Uint8Array } {
+  const key = Buffer.concat([KEM_SPKI_PREFIX, publicKey])
+  const { ciphertext, sharedKey } = nodeCrypto.encapsulate({ key, format: 'der', type: 'spki' })
+  return { ciphertext: new Uint8Array(ciphertext), secret: new Uint8Array(sharedKey) }
+}
+
 /** The system's randomness. */
 export const systemRandom: Random = {
-  bytes: (length) => new Uint8Array(randomBytes(length)),
+  bytes: (length) => new Uint8Array(nodeCrypto.randomBytes(length)),
+  // older runtimes have no ML-KEM
+  ...(typeof nodeCrypto.encapsulate === 'function' && { kemTo }),
 }

@@ -7,6 +7,7 @@ import * as limits from '../limits.ts'
 import { mintEnvelopePostage, pay } from '../mailbox/postage.ts'
 import { tag } from '../mailbox/tags.ts'
 import type { Clock, Random } from '../ports.ts'
+import { drawFrom } from '../session/draw.ts'
 import { nextPosition, payloadRoom, sealEnvelope } from '../session/triple-ratchet.ts'
 import { wipeReplaced } from '../session/session-state.ts'
 import { ENVELOPE_KIND, ENVELOPE_NONCE_BYTES, envelopeId } from '../wire/envelope.ts'
@@ -85,7 +86,7 @@ export class Sealer {
     const tagCounter = lane.tagCounter
     const before = lane.session
     const sealed = sealEnvelope(before, {
-      random: (length) => random.bytes(length),
+      random: drawFrom(random),
       now: Math.floor(clock.now() / 1000),
       payload: encoded,
       kind: ENVELOPE_KIND.pairwise,

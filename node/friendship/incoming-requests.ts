@@ -9,6 +9,7 @@ import { compareHeads, equivocates, readIdentityRecord } from '../identity/recor
 import { idToText } from '../identity/root.ts'
 import * as limits from '../limits.ts'
 import { type RowKey, TABLE } from '../ports.ts'
+import { drawFrom } from '../session/draw.ts'
 import { acceptRequest } from '../session/leg2.ts'
 import type { IncomingRequest } from '../session/pending-request.ts'
 import { decode } from '../wire/schema.ts'
@@ -167,7 +168,7 @@ export class IncomingRequests {
     if (!identitySecret) throw new UsageError('WRONG_STATE', 'the keys that this request was made for are gone')
     const rekey = 1 + Math.max(contact.rekey, request.request.rekey)
     const { leg, session, secrets } = acceptRequest({
-      random: (length) => random.bytes(length),
+      random: drawFrom(random),
       incoming: request,
       identitySecret,
       accept: { head: self.head, relays: [...relays()], ...this.#init.direct.told(), rekey, name: self.name },

@@ -8,6 +8,7 @@ import type { Found } from '../directory/directory.ts'
 import { UsageError } from '../errors.ts'
 import { type IdentityView, readIdentityRecord } from '../identity/records.ts'
 import { idToText } from '../identity/root.ts'
+import { drawFrom } from '../session/draw.ts'
 import { createLeg1 } from '../session/leg1.ts'
 import { type Invite, invite as inviteShape, MAX_INVITE_BYTES } from '../wire/invite.ts'
 import { decode, encode } from '../wire/schema.ts'
@@ -267,7 +268,7 @@ export class OutgoingRequests {
       // the records were looked for as one invite says: another one may demand a newer record
       if (!contact?.asked || !isSame(contact.asked, asked) || !isInWindow(self.record, protocolTime())) return false
       const { outgoing } = createLeg1({
-        random: (length) => random.bytes(length),
+        random: drawFrom(random),
         now: Math.floor(protocolTime()),
         self: { record: self.record.bytes, device: self.device, identitySecret: self.identitySecret },
         peer: { record: found.identity.bytes, prekeyRecord: prekey.bytes },

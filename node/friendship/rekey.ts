@@ -11,6 +11,7 @@ import { compareHeads, equivocates, readIdentityRecord } from '../identity/recor
 import { idToText } from '../identity/root.ts'
 import * as limits from '../limits.ts'
 import type { Timer } from '../ports.ts'
+import { drawFrom } from '../session/draw.ts'
 import { createLeg1 } from '../session/leg1.ts'
 import { acceptRequest, openLeg2 } from '../session/leg2.ts'
 import type { IncomingRequest } from '../session/pending-request.ts'
@@ -89,7 +90,7 @@ export class Rekey {
       const now = Math.floor(protocolTime())
       if (!isInWindow(self.record, now)) return false
       const { outgoing } = createLeg1({
-        random: (length) => random.bytes(length),
+        random: drawFrom(random),
         now,
         self: { record: self.record.bytes, device: self.device, identitySecret: self.identitySecret },
         peer: { record: found.identity.bytes, prekeyRecord: prekey.bytes },
@@ -199,7 +200,7 @@ export class Rekey {
     if (!hasLegOut(contact)) delivery.giveUpUnreadable(id)
     const rekey = 1 + Math.max(contact.rekey, incoming.request.rekey)
     const { leg, session, secrets } = acceptRequest({
-      random: (length) => random.bytes(length),
+      random: drawFrom(random),
       incoming,
       identitySecret: self.identitySecret,
       accept: { head: self.head, relays: [...relays()], ...direct.told(), rekey, name: self.name },

@@ -5,7 +5,7 @@
  */
 import { openOnce, sealOnce } from '../crypto/aead.ts'
 import { concat, equal } from '../crypto/bytes.ts'
-import { KEM_COINS_BYTES, KEM_SEED_BYTES, kemDecapsulate, kemEncapsulate, kemKeyPair } from '../crypto/kem.ts'
+import { KEM_SEED_BYTES, kemDecapsulate, kemKeyPair } from '../crypto/kem.ts'
 import { typeKey, untypeKey } from '../crypto/key-type.ts'
 import { X25519_BYTES, x25519, x25519KeyPair } from '../crypto/x25519.ts'
 import { ForgedError, PeerError } from '../errors.ts'
@@ -23,6 +23,7 @@ import {
 import { pad, unpad } from '../wire/payload.ts'
 import { type Device, identityRecord, type IdentityRecord, prekeyRecord, signed } from '../wire/records.ts'
 import { decode, encode, type Shape } from '../wire/schema.ts'
+import { type Draw, encapsulateTo } from './draw.ts'
 import { extendTranscript, replayTagOf, requestKey1, requestKey2, requestTranscript } from './key-schedule.ts'
 import { type IncomingRequest, type OutgoingRequest, PENDING_REQUEST_VERSION } from './pending-request.ts'
 import { wipe } from './wipe.ts'
@@ -36,7 +37,7 @@ export type RequestFields = Omit<
 >
 
 export interface Leg1Init {
-  random: (length: number) => Uint8Array
+  random: Draw
   /** Protocol time, seconds. */
   now: number
   self: {
@@ -73,7 +74,7 @@ export function createLeg1(init: Leg1Init): { leg: Uint8Array; outgoing: Outgoin
   const prekey = untypeKey('x25519', prekeys.prekey)
 
   const ephemeral = x25519KeyPair(random(X25519_BYTES))
-  const kem = kemEncapsulate(untypeKey('mlKem768', prekeys.kem), random(KEM_COINS_BYTES))
+  const kem = encapsulateTo(untypeKey('mlKem768', prekeys.kem), random)
   const oneTime = x25519KeyPair(random(X25519_BYTES))
   const oneTimeKem = kemKeyPair(random(KEM_SEED_BYTES))
 

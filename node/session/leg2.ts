@@ -5,13 +5,14 @@
  */
 import { openOnce, sealOnce } from '../crypto/aead.ts'
 import { equal } from '../crypto/bytes.ts'
-import { KEM_COINS_BYTES, kemDecapsulate, kemEncapsulate } from '../crypto/kem.ts'
+import { kemDecapsulate } from '../crypto/kem.ts'
 import { typeKey, untypeKey } from '../crypto/key-type.ts'
 import { X25519_BYTES, x25519, x25519KeyPair } from '../crypto/x25519.ts'
 import { ForgedError, UsageError } from '../errors.ts'
 import { C3_PLAINTEXT_BYTES, decodeLeg2, encodeLeg2, leg2Accept, type Leg2Accept } from '../wire/legs.ts'
 import { pad, unpad } from '../wire/payload.ts'
 import { decode, encode } from '../wire/schema.ts'
+import { type Draw, encapsulateTo } from './draw.ts'
 import { acceptTranscript, extendTranscript, type SessionKeys, sessionKeys } from './key-schedule.ts'
 import { orForged } from './leg1.ts'
 import type { IncomingRequest, OutgoingRequest } from './pending-request.ts'
@@ -31,7 +32,7 @@ export interface MailboxSecrets {
 export type AcceptFields = Omit<Leg2Accept, 'ratchetKey' | 'version' | 'device'>
 
 export interface AcceptInit {
-  random: (length: number) => Uint8Array
+  random: Draw
   incoming: IncomingRequest
   /** X25519 identity secret of the device that was asked, 32 bytes. */
   identitySecret: Uint8Array
@@ -51,7 +52,7 @@ export function acceptRequest(init: AcceptInit): { leg: Uint8Array; session: Ses
   }
   const oneTimeKey = untypeKey('x25519', request.oneTimeKey)
   const ephemeral = x25519KeyPair(random(X25519_BYTES))
-  const kem = kemEncapsulate(untypeKey('mlKem768', request.oneTimeKem), random(KEM_COINS_BYTES))
+  const kem = encapsulateTo(untypeKey('mlKem768', request.oneTimeKem), random)
   const ratchet = x25519KeyPair(random(X25519_BYTES))
   const { ciphertext } = kem
   const th2 = acceptTranscript(incoming.tc2, ephemeral.public, ciphertext)

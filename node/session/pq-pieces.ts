@@ -10,20 +10,12 @@
  */
 import { concat, equal, u32, u8 } from '../crypto/bytes.ts'
 import { hmacSha256, sha256 } from '../crypto/hash.ts'
-import {
-  isCanonicalKem,
-  KEM_COINS_BYTES,
-  KEM_SEED_BYTES,
-  kemDecapsulate,
-  kemEncapsulate,
-  kemKeyPair,
-} from '../crypto/kem.ts'
+import { isCanonicalKem, KEM_SEED_BYTES, kemDecapsulate, kemKeyPair } from '../crypto/kem.ts'
 import * as limits from '../limits.ts'
 import { type HeaderPiece, PIECE_TYPE, type RatchetHeader } from '../wire/header.ts'
+import { type Draw, encapsulateTo } from './draw.ts'
 import { currentEpoch, enterEpoch, type PqRole } from './pq-ratchet.ts'
 import type { PqRatchetState } from './session-state.ts'
-
-type Random = (length: number) => Uint8Array
 
 /** Whether this side makes the encapsulation key of an epoch. */
 function isGenerator(role: PqRole, epoch: number): boolean {
@@ -34,7 +26,7 @@ function isGenerator(role: PqRole, epoch: number): boolean {
  * What has to happen before a message of ours is sealed: a key of the friend's is answered, and the next epoch is
  * started when the present one is used up and the friend has it.
  */
-export function turnPq(before: PqRatchetState, role: PqRole, random: Random, now: number): PqRatchetState {
+export function turnPq(before: PqRatchetState, role: PqRole, random: Draw, now: number): PqRatchetState {
   const state = before.since === 0 ? { ...before, since: now } : before
   if (state.offered) return answer(state, state.offered, role, random, now)
   const next = currentEpoch(state) + 1
@@ -49,10 +41,10 @@ function answer(
   { offered: _offered, ...before }: PqRatchetState,
   key: Uint8Array,
   role: PqRole,
-  random: Random,
+  random: Draw,
   now: number,
 ): PqRatchetState {
-  const { ciphertext, secret } = kemEncapsulate(key, random(KEM_COINS_BYTES))
+  const { ciphertext, secret } = encapsulateTo(key, random)
   const state = enterEpoch(before, secret, role, now)
   const type = PIECE_TYPE.ciphertext
   const epoch = currentEpoch(state)

@@ -15,6 +15,7 @@ import { ENVELOPE_BYTES } from '../limits.ts'
 import { ENVELOPE_HEADER_BYTES, ENVELOPE_PREFIX_BYTES, envelopePrefix } from '../wire/envelope.ts'
 import { encodeHeader, HEADER_BYTES, type RatchetHeader } from '../wire/header.ts'
 import { pad, unpad } from '../wire/payload.ts'
+import type { Draw } from './draw.ts'
 import {
   accepterRatchet,
   type LocatedHeader,
@@ -104,7 +105,7 @@ export function nextPosition(session: SessionState): { chain: number; count: num
 }
 
 export interface SealInit {
-  random: (length: number) => Uint8Array
+  random: Draw
   /** Seconds, of the local clock. */
   now: number
   payload: Uint8Array

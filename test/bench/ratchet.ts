@@ -7,26 +7,20 @@ import { diffieHellman, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js'
 import { ml_kem768 } from '@noble/post-quantum/ml-kem.js'
 import { utf8 } from '../../node/crypto/bytes.ts'
+import { drawFrom } from '../../node/session/draw.ts'
 import { acceptRequest, openLeg2 } from '../../node/session/leg2.ts'
 import { encodeSession } from '../../node/session/session-codec.ts'
 import type { SessionState } from '../../node/session/session-state.ts'
 import { openEnvelope, type SealedEnvelope, sealEnvelope } from '../../node/session/triple-ratchet.ts'
+import { systemRandom } from '../../node/system.ts'
 import { ENVELOPE_KIND } from '../../node/wire/envelope.ts'
 import { HEADER_BYTES } from '../../node/wire/header.ts'
-import {
-  acceptFields,
-  befriend,
-  createPerson,
-  NOW,
-  receive,
-  request,
-  seededRandom,
-} from '../support/session-fixtures.ts'
+import { acceptFields, befriend, createPerson, NOW, receive, request } from '../support/session-fixtures.ts'
 import type { Bench } from './bench.ts'
 import { byTurns, type Case, plainCase } from './measure.ts'
 import { Group } from './report.ts'
 
-const random = seededRandom('bench')
+const random = drawFrom(systemRandom)
 const TEXT = utf8('x'.repeat(256))
 
 export async function benchRatchet(bench: Bench): Promise<Group> {
