@@ -76,7 +76,7 @@ export const DEFECTS: readonly Defect[] = [
   {
     name: 'writes what it knows of a message with the next one that it sends',
     first: 11,
-    breaks: ['noDuplicate', 'truthfulStates'],
+    breaks: ['noDuplicate', 'noLoss', 'truthfulStates'],
     person: storing((store) => {
       const waiting = new Map<string, RowChange>()
       const nameOf = ({ table, position }: RowKey): string => `${table} ${toHex(position)}`
