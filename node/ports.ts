@@ -24,7 +24,7 @@ export interface Random {
    * Encapsulates to an ML-KEM-768 key (1184 bytes, checked by the caller) with randomness of its own: ciphertext of 1088
    * bytes, secret of 32. Where a run has to repeat there is none.
    */
-  kemTo?(publicKey: Uint8Array): { ciphertext: Uint8Array; secret: Uint8Array }
+  readonly kemTo?: (publicKey: Uint8Array) => { ciphertext: Uint8Array; secret: Uint8Array }
 }
 
 /** One level of severity is enough for the core: what an operator should look at. Never a secret, a text or a name. */

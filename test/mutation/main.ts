@@ -25,7 +25,10 @@ const FOLDERS: Record<string, string[]> = {
   'node/crypto': ['test/unit/crypto/*.test.ts', 'test/vectors/*.test.ts'],
   'node/session': ['test/unit/session/*.test.ts', 'test/vectors/session/*.test.ts', 'test/property/session/*.test.ts'],
 }
-const DOCUMENT_TESTS = ['test/unit/docs/protocol-*.test.ts', 'test/vectors/kith.test.ts']
+const VECTOR_TESTS = ['test/vectors/kith.test.ts']
+const DOCUMENT_TESTS = ['test/unit/docs/protocol-*.test.ts']
+/** The document's tests read this folder as text, and a copy with changes in it is another text. */
+const READ_AS_TEXT = 'node/wire'
 
 /** What a copy of the program needs to run these tests. */
 const COPIED = ['node/**', 'cli/**', 'test/**', 'docs/**', 'package.json']
@@ -71,7 +74,9 @@ async function mutate(folder: string, settings: Settings): Promise<Tally> {
   const name = folder.replace('/', '-')
   const report = join(OUT, `${name}.json`)
   const config = join(OUT, `${name}.config.json`)
-  const found = [...patterns, ...DOCUMENT_TESTS].flatMap((pattern) => globSync(pattern, { cwd: ROOT }).toSorted())
+  const documents = folder === READ_AS_TEXT ? [] : DOCUMENT_TESTS
+  const chosen = [...patterns, ...VECTOR_TESTS, ...documents]
+  const found = chosen.flatMap((pattern) => globSync(pattern, { cwd: ROOT }).toSorted())
   const tests = [...new Set(found)]
   await writeFile(config, JSON.stringify(strykerOptions(folder, tests, report, settings), null, 2))
   const child = spawn(process.execPath, [stryker(), 'run', config], {
