@@ -14,6 +14,8 @@ import { MAX_PROOF_BYTES } from './relay-proof.ts'
 const HOUR_MS = 3_600_000
 const WEEK_HOURS = 7 * 24
 const WEEK_MS = WEEK_HOURS * HOUR_MS
+/** A server that changes its mind about its end with each link would else have friends told each time. */
+const END_NOTED_MS = 6 * HOUR_MS
 const SCOPE = utf8('standing')
 const row = struct({
   server: [1, peerIdBytes],
@@ -56,6 +58,8 @@ export interface RelayStandingInit {
 export class RelayStanding {
   readonly #init: RelayStandingInit
   readonly #known = new Map<string, Standing>()
+  /** Milliseconds when what a server said of its end was news, the latest last. */
+  readonly #endNoted = new Map<string, number>()
 
   private constructor(init: RelayStandingInit) {
     this.#init = init
@@ -141,13 +145,20 @@ export class RelayStanding {
   }
 
   /**
-   * Tells what it says of its end in HELLO.
+   * Tells what it says of its end in HELLO. At most one change counts in six hours.
    * @param leaving seconds, undefined while it stays
    * @returns whether that is news
    */
   async noteEnd(server: Uint8Array, leaving: number | undefined): Promise<boolean> {
     const known = this.#known.get(toHex(server)) ?? { server, missed: 0, at: 0 }
     if (known.leaving === leaving) return false
+    const name = toHex(server)
+    const now = this.#init.clock.now()
+    const noted = this.#endNoted.get(name)
+    if (noted !== undefined && Math.abs(now - noted) < END_NOTED_MS) return false
+    this.#endNoted.delete(name)
+    this.#endNoted.set(name, now)
+    if (this.#endNoted.size > limits.MAX_KNOWN_RELAYS) this.#endNoted.delete(this.#endNoted.keys().next().value!)
     await this.#keep({ ...known, leaving })
     return true
   }

@@ -5,6 +5,7 @@ import { sha256 } from '../../../node/crypto/hash.ts'
 import { Transaction } from '../../../node/delivery/journal.ts'
 import { RelayStanding } from '../../../node/delivery/relay-standing.ts'
 import { MAX_KNOWN_RELAYS } from '../../../node/limits.ts'
+import { TABLE } from '../../../node/ports.ts'
 import { createManualClock } from '../../support/manual-clock.ts'
 import { createMemoryStore } from '../../support/memory-store.ts'
 
@@ -43,6 +44,27 @@ async function condemn({ store }: World, standing: RelayStanding, address: strin
 }
 
 describe('the standing of relays', () => {
+  it('remembers the end that one announced, over restarts, and lets nobody change their mind more than every six hours', async () => {
+    const { clock, open, standing } = await setUp()
+    const server = serverId('a')
+    expect(await standing.noteEnd(server, 5000)).to.equal(true)
+    expect((await open()).leaves(server)).to.equal(5000)
+    expect(standing.isGood('a')).to.equal(false)
+    expect(standing.choose(['a', 'b'], 1)).to.deep.equal(['b'])
+    for (const end of [undefined, 6000, undefined, 7000]) expect(await standing.noteEnd(server, end)).to.equal(false)
+    expect(standing.leaves(server)).to.equal(5000)
+    await clock.advance(6 * HOUR_MS)
+    expect(await standing.noteEnd(server, undefined)).to.equal(true)
+    expect(standing.isGood('a')).to.equal(true)
+  })
+
+  it('keeps no more announced ends than servers that are known', async () => {
+    const { store, standing } = await setUp()
+    for (let i = 0; i < MAX_KNOWN_RELAYS + 5; i++) await standing.noteEnd(serverId(`relay ${i}`), 5000)
+    const rows = await store.list({ table: TABLE.meta, scope: utf8('standing'), limit: 1000 })
+    expect(rows).to.have.lengthOf(MAX_KNOWN_RELAYS)
+  })
+
   it('is lost after a week of hours, counted over restarts, and good again when it was reached', async () => {
     const world = await setUp()
     expect((await miss(world, world.standing, 'a', WEEK - 1)).some(Boolean)).to.equal(false)
